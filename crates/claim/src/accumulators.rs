@@ -1,0 +1,190 @@
+//! What a person has used up so far, per benefit and benefit year.
+//!
+//! A settlement reads them and returns the changes; the ledger alone applies changes. Invariant: the accumulators of
+//! a person equal the fold of every booked change in order, and a reversal applies the same changes negated.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::money::{Money, Overflow};
+
+/// What an accumulator counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// Amounts that entered the benefit's base.
+    Base,
+    /// Deductible charged.
+    Deductible,
+    /// The highest deductible standard met so far ("highest level so far less what was charged").
+    DeductibleStandard,
+    /// Amounts the benefit paid.
+    Paid,
+}
+
+impl Measure {
+    /// Every measure, in order.
+    pub const ALL: [Measure; 4] =
+        [Measure::Base, Measure::Deductible, Measure::DeductibleStandard, Measure::Paid];
+
+    /// The stable name on disk and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Measure::Base => "base",
+            Measure::Deductible => "deductible",
+            Measure::DeductibleStandard => "deductible_standard",
+            Measure::Paid => "paid",
+        }
+    }
+
+    /// The measure of that name.
+    pub fn from_name(name: &str) -> Option<Measure> {
+        Measure::ALL.into_iter().find(|measure| measure.name() == name)
+    }
+}
+
+/// Names one accumulator of one person.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccumulatorKey {
+    /// The calendar year that the pack's date rule assigns the visit to.
+    pub benefit_year: i16,
+    /// The pack, `authority/product`, without its version: a new version goes on where the old one stood.
+    pub pack: Arc<str>,
+    /// The benefit within the pack.
+    pub benefit: Arc<str>,
+    /// What is counted.
+    pub measure: Measure,
+}
+
+impl fmt::Display for AccumulatorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} {}", self.benefit_year, self.pack, self.benefit, self.measure.name())
+    }
+}
+
+/// One accumulator before and after a settlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccumulatorChange {
+    /// Which accumulator.
+    pub key: AccumulatorKey,
+    /// Its value when the settlement read it.
+    pub before: Money,
+    /// Its value once the settlement is booked.
+    pub after: Money,
+}
+
+impl AccumulatorChange {
+    /// The change that restores what this one changed.
+    pub fn reversed(&self) -> AccumulatorChange {
+        AccumulatorChange { key: self.key.clone(), before: self.after, after: self.before }
+    }
+}
+
+/// Why a change does not fit the accumulators it is applied to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("accumulator `{key}` stands at {found}, but the change was computed from {expected}")]
+pub struct StaleChange {
+    /// The accumulator.
+    pub key: AccumulatorKey,
+    /// The value the change was computed from.
+    pub expected: Money,
+    /// The value found.
+    pub found: Money,
+}
+
+/// All accumulators of one person; an absent one is zero.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Accumulators {
+    values: BTreeMap<AccumulatorKey, Money>,
+}
+
+impl Accumulators {
+    /// The accumulator's value; zero when nothing was booked on it.
+    pub fn get(&self, key: &AccumulatorKey) -> Money {
+        self.values.get(key).copied().unwrap_or(Money::ZERO)
+    }
+
+    /// Applies one settlement's changes, all or none.
+    ///
+    /// # Errors
+    /// [`StaleChange`] when an accumulator does not stand where the change was computed from.
+    pub fn apply(&mut self, changes: &[AccumulatorChange]) -> Result<(), StaleChange> {
+        for change in changes {
+            let found = self.get(&change.key);
+            if found != change.before {
+                return Err(StaleChange { key: change.key.clone(), expected: change.before, found });
+            }
+        }
+        for change in changes {
+            self.set(change.key.clone(), change.after);
+        }
+        Ok(())
+    }
+
+    /// Sets one accumulator; zero removes it, so that equal states are equal values.
+    pub fn set(&mut self, key: AccumulatorKey, value: Money) {
+        if value.is_zero() {
+            self.values.remove(&key);
+        } else {
+            self.values.insert(key, value);
+        }
+    }
+
+    /// Every accumulator that is not zero, in key order.
+    pub fn iter(&self) -> impl Iterator<Item = (&AccumulatorKey, Money)> {
+        self.values.iter().map(|(key, value)| (key, *value))
+    }
+
+    /// Whether nothing was ever booked.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The sum of one measure over all benefits of a year.
+    ///
+    /// # Errors
+    /// [`Overflow`].
+    pub fn total(&self, benefit_year: i16, measure: Measure) -> Result<Money, Overflow> {
+        let of_year =
+            self.iter().filter(|(key, _)| key.benefit_year == benefit_year && key.measure == measure);
+        Money::sum(of_year.map(|(_, value)| value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(measure: Measure) -> AccumulatorKey {
+        AccumulatorKey { benefit_year: 2026, pack: "a/b".into(), benefit: "inpatient".into(), measure }
+    }
+
+    #[test]
+    fn a_reversal_restores_exactly() {
+        let mut accumulators = Accumulators::default();
+        let change =
+            AccumulatorChange { key: key(Measure::Paid), before: Money::ZERO, after: Money::from_units(100) };
+        accumulators.apply(std::slice::from_ref(&change)).unwrap();
+        assert_eq!(accumulators.get(&key(Measure::Paid)).units(), 100);
+        accumulators.apply(&[change.reversed()]).unwrap();
+        assert_eq!(accumulators, Accumulators::default());
+    }
+
+    #[test]
+    fn a_stale_change_is_refused_whole() {
+        let mut accumulators = Accumulators::default();
+        let fits =
+            AccumulatorChange { key: key(Measure::Base), before: Money::ZERO, after: Money::from_units(5) };
+        let stale = AccumulatorChange {
+            key: key(Measure::Paid),
+            before: Money::from_units(7),
+            after: Money::from_units(8),
+        };
+        let error = accumulators.apply(&[fits, stale]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "accumulator `2026 a/b inpatient paid` stands at 0.00, but the change was computed from 0.07"
+        );
+        assert!(accumulators.is_empty());
+    }
+}

@@ -1,0 +1,217 @@
+//! Where, when and why a person was treated: the hospital, the dates, the kind of visit, the diagnoses.
+//!
+//! Codes keep their national spelling; the classes that rules ask for (tier, setting) are derived here, once.
+//! It must not know what any rule pays.
+
+use std::sync::Arc;
+
+use jiff::civil::{Date, DateTime};
+
+/// The hospital's class as benefits distinguish it, from `hosp_lv` and whether it is a community institution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HospitalTier {
+    /// 三级: `hosp_lv` 01 to 04.
+    Tertiary,
+    /// 二级: 05 to 07.
+    Secondary,
+    /// 一级: 08 to 10, not a community institution.
+    Primary,
+    /// 社区卫生服务机构, of whatever level.
+    Community,
+    /// 无等级: 11.
+    Ungraded,
+}
+
+impl HospitalTier {
+    /// Every tier.
+    pub const ALL: [HospitalTier; 5] = [
+        HospitalTier::Tertiary,
+        HospitalTier::Secondary,
+        HospitalTier::Primary,
+        HospitalTier::Community,
+        HospitalTier::Ungraded,
+    ];
+
+    /// The word rule packs use.
+    pub fn name(self) -> &'static str {
+        match self {
+            HospitalTier::Tertiary => "tertiary",
+            HospitalTier::Secondary => "secondary",
+            HospitalTier::Primary => "primary",
+            HospitalTier::Community => "community",
+            HospitalTier::Ungraded => "ungraded",
+        }
+    }
+
+    /// The Chinese word.
+    pub fn name_zh(self) -> &'static str {
+        match self {
+            HospitalTier::Tertiary => "三级",
+            HospitalTier::Secondary => "二级",
+            HospitalTier::Primary => "一级",
+            HospitalTier::Community => "社区",
+            HospitalTier::Ungraded => "无等级",
+        }
+    }
+
+    /// The tier of a `hosp_lv` code (01 to 11); `None` for any other text.
+    pub fn from_hosp_lv(code: &str) -> Option<HospitalTier> {
+        Some(match code {
+            "01" | "02" | "03" | "04" => HospitalTier::Tertiary,
+            "05" | "06" | "07" => HospitalTier::Secondary,
+            "08" | "09" | "10" => HospitalTier::Primary,
+            "11" => HospitalTier::Ungraded,
+            _ => return None,
+        })
+    }
+}
+
+/// A designated institution (定点医药机构).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hospital {
+    /// `fixmedins_code`.
+    pub fixmedins_code: Arc<str>,
+    /// `fixmedins_name`.
+    pub fixmedins_name: Arc<str>,
+    /// The class rules ask for.
+    pub tier: HospitalTier,
+    /// `mdtrtarea_admvs`: the six-digit area the hospital lies in.
+    pub mdtrtarea_admvs: Arc<str>,
+}
+
+/// The kind of visit that benefits distinguish, from `med_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Setting {
+    /// 住院: 21 to 28, 52, 92 and their local extensions.
+    Inpatient,
+    /// 门诊特病、慢病 (14): paid like a stay where the pack says so.
+    SpecialOutpatient,
+    /// 普通门诊、急诊.
+    Outpatient,
+}
+
+impl Setting {
+    /// The word rule packs use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Setting::Inpatient => "inpatient",
+            Setting::SpecialOutpatient => "special_outpatient",
+            Setting::Outpatient => "outpatient",
+        }
+    }
+
+    /// The setting of a national `med_type`, by its two-digit class; `None` where the class names neither.
+    pub fn from_med_type(code: &str) -> Option<Setting> {
+        if !(2..=6).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        Some(match &code[..2] {
+            "21" | "22" | "23" | "24" | "25" | "26" | "27" | "28" | "52" | "92" => Setting::Inpatient,
+            "14" => Setting::SpecialOutpatient,
+            "11" | "12" | "13" | "15" | "16" | "19" | "51" | "53" | "81" | "91" => Setting::Outpatient,
+            _ => return None,
+        })
+    }
+}
+
+/// How care outside the insured's own area was arranged (异地就医备案).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OutOfAreaFiling {
+    /// 长期备案: settled or posted elsewhere.
+    LongTerm,
+    /// 转诊备案: referred.
+    Referral,
+    /// 急诊未备案.
+    EmergencyUnfiled,
+    /// 普通未备案.
+    Unfiled,
+}
+
+impl OutOfAreaFiling {
+    /// Every filing.
+    pub const ALL: [OutOfAreaFiling; 4] = [
+        OutOfAreaFiling::LongTerm,
+        OutOfAreaFiling::Referral,
+        OutOfAreaFiling::EmergencyUnfiled,
+        OutOfAreaFiling::Unfiled,
+    ];
+
+    /// The word rule packs and the wire use; no national code table was found for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            OutOfAreaFiling::LongTerm => "long_term",
+            OutOfAreaFiling::Referral => "referral",
+            OutOfAreaFiling::EmergencyUnfiled => "emergency_unfiled",
+            OutOfAreaFiling::Unfiled => "unfiled",
+        }
+    }
+
+    /// The filing of that name.
+    pub fn from_name(name: &str) -> Option<OutOfAreaFiling> {
+        OutOfAreaFiling::ALL.into_iter().find(|filing| filing.name() == name)
+    }
+}
+
+/// One diagnosis (`diseinfo`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// `diag_code`: ICD-10 with its national extension.
+    pub diag_code: Arc<str>,
+    /// `diag_name`.
+    pub diag_name: Arc<str>,
+    /// `maindiag_flag`.
+    pub role: DiagnosisRole,
+}
+
+/// Whether a diagnosis is the main one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiagnosisRole {
+    /// 主诊断.
+    Main,
+    /// 其他诊断.
+    Other,
+}
+
+/// One visit, from admission to settlement.
+///
+/// Three dates rule a claim; a rule says which one it uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    /// `mdtrt_id`: the hospital's number of the visit.
+    pub mdtrt_id: Arc<str>,
+    /// Where.
+    pub hospital: Hospital,
+    /// `med_type` as sent.
+    pub med_type: Arc<str>,
+    /// The class of `med_type`.
+    pub setting: Setting,
+    /// `begntime`: admission.
+    pub begntime: DateTime,
+    /// `endtime`: discharge; not before `begntime`.
+    pub endtime: DateTime,
+    /// The date of settlement; not before the discharge date.
+    pub setl_date: Date,
+    /// How care elsewhere was arranged; `None` when nothing was filed or stated.
+    pub filing: Option<OutOfAreaFiling>,
+    /// Diagnoses, main first.
+    pub diagnoses: Vec<Diagnosis>,
+}
+
+/// The date of a visit that a rule goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DateRule {
+    /// The day of admission.
+    Admission,
+    /// The day of settlement.
+    Settlement,
+}
+
+impl Visit {
+    /// The day that the rule goes by.
+    pub fn date(&self, rule: DateRule) -> Date {
+        match rule {
+            DateRule::Admission => self.begntime.date(),
+            DateRule::Settlement => self.setl_date,
+        }
+    }
+}

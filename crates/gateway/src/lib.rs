@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The door.
+pub mod wire;
+pub use wire::v1;

@@ -8,7 +8,8 @@ use std::{env, fs};
 use prost::Message;
 
 const PROTO_DIR: &str = "../../proto";
-const PROTOS: [&str; 3] = ["bedside/v1/bedside.proto", "bedside/v1/claim.proto", "bedside/v1/settlement.proto"];
+const PROTOS: [&str; 3] =
+    ["bedside/v1/bedside.proto", "bedside/v1/claim.proto", "bedside/v1/settlement.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO_DIR}");

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod canonical;
 pub mod case;
+pub mod errors;
 pub mod invalid;
 pub mod request;
 pub mod wire;

@@ -284,6 +284,12 @@ pub enum BillError {
         /// What is left of the charge, below zero.
         excess: Money,
     },
+    /// A refund and the line it refunds do not both carry an adopted split, or a part of it exceeds the line's.
+    #[error("line {line}: the refund's split does not fit the split of the line it refunds")]
+    RefundSplit {
+        /// The line.
+        line: usize,
+    },
     /// The lines do not add up to the stated total.
     #[error("`medfee_sumamt` is {stated}, but the lines add up to {lines}")]
     Total {
@@ -397,6 +403,7 @@ fn resolve_refunds(
     errors: &mut Vec<BillError>,
 ) -> Vec<Option<usize>> {
     let mut left: Vec<Money> = lines.iter().map(|line| line.det_item_fee_sumamt).collect();
+    let mut split_left: Vec<Option<FourWaySplit>> = lines.iter().map(|line| line.adopted_split).collect();
     let mut refunds = vec![None; lines.len()];
     for (line, item) in lines.iter().enumerate() {
         let Some(init) = &item.init_feedetl_sn else { continue };
@@ -417,10 +424,29 @@ fn resolve_refunds(
             Ok(rest) => {
                 left[original] = rest;
                 refunds[line] = Some(original);
+                match refund_split(split_left[original], item.adopted_split) {
+                    Ok(rest) => split_left[original] = rest,
+                    Err(Overflow) => errors.push(BillError::RefundSplit { line }),
+                }
             }
         }
     }
     refunds
+}
+
+/// What is left of an adopted split after a refund's; an error where only one has a split or a part goes below zero.
+fn refund_split(
+    charge: Option<FourWaySplit>,
+    refund: Option<FourWaySplit>,
+) -> Result<Option<FourWaySplit>, Overflow> {
+    match (charge, refund) {
+        (None, None) => Ok(None),
+        (Some(charge), Some(refund)) => {
+            let rest = charge.plus(&refund)?;
+            if rest.parts().iter().any(|part| part.is_negative()) { Err(Overflow) } else { Ok(Some(rest)) }
+        }
+        (Some(_), None) | (None, Some(_)) => Err(Overflow),
+    }
 }
 
 #[cfg(test)]

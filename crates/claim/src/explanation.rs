@@ -124,15 +124,6 @@ pub enum Step {
         /// Where the limit comes from.
         citation: Arc<Citation>,
     },
-    /// The amount was cut to what is left of its lines after the payers before it.
-    Indemnity {
-        /// The benefit.
-        benefit: Arc<BenefitCard>,
-        /// Amount before.
-        before: Money,
-        /// What is left.
-        left: Money,
-    },
     /// What the benefit pays.
     Pays {
         /// The benefit.
@@ -183,7 +174,6 @@ impl Step {
             | Step::Band { benefit, .. }
             | Step::Factor { benefit, .. }
             | Step::Cap { benefit, .. }
-            | Step::Indemnity { benefit, .. }
             | Step::Pays { benefit, .. } => Some(benefit),
             Step::SplitByCatalogue { .. }
             | Step::SplitAdopted { .. }
@@ -217,7 +207,6 @@ impl Step {
             Step::Band { .. } => "band",
             Step::Factor { .. } => "factor",
             Step::Cap { .. } => "cap",
-            Step::Indemnity { .. } => "indemnity",
             Step::Pays { .. } => "pays",
             Step::Adopted { .. } => "adopted",
             Step::HospitalShare { .. } => "hospital_share",
@@ -244,7 +233,6 @@ impl Step {
             | Step::Cash { amount } => *amount,
             Step::Deductible { charged, .. } => *charged,
             Step::Factor { after, .. } | Step::Cap { after, .. } => *after,
-            Step::Indemnity { left, .. } => *left,
             Step::Account { paid, .. } => *paid,
         }
     }
@@ -303,7 +291,6 @@ impl Step {
                 };
                 format!("{name} {limit}，已用 {used}，{before} 减为 {after}")
             }
-            Step::Indemnity { before, left, .. } => format!("不超过剩余费用：{before} 减为 {left}"),
             Step::Pays { amount, .. } => format!("支付 {amount}"),
             Step::Adopted { payer, amount } => format!("国家平台已结算：{} {amount}", payer.name_zh()),
             Step::HospitalShare { amount } => format!("医院负担 {amount}"),
@@ -352,7 +339,6 @@ impl Step {
                 };
                 format!("limit {limit} {name}, used {used}: {before} becomes {after}")
             }
-            Step::Indemnity { before, left, .. } => format!("not more than is left: {before} becomes {left}"),
             Step::Pays { amount, .. } => format!("pays {amount}"),
             Step::Adopted { payer, amount } => {
                 format!("settled by the national platform: {} {amount}", payer.name().replace('_', " "))

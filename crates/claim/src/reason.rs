@@ -43,8 +43,8 @@ reasons! {
     VisitType, "gate.visit_type", "就诊类别不属于该责任范围", "the benefit does not apply to this kind of visit";
     /// The hospital's tier is not one the benefit names.
     HospitalTier, "gate.hospital_tier", "医院等级不属于该责任范围", "the benefit does not apply to a hospital of this tier";
-    /// Basic insurance did not settle this visit, and the benefit requires it.
-    NotSettledByBasic, "gate.not_settled_by_basic", "未经基本医疗保险结算", "the visit was not settled by basic insurance";
+    /// Care took place in an area, or under a filing, that the benefit does not cover.
+    CareArea, "gate.care_area", "就医地或异地备案不属于该责任范围", "the benefit does not apply to care in this area or under this filing";
     /// None of the diagnoses is on the benefit's list.
     Diagnosis, "gate.diagnosis", "诊断不属于该责任范围", "no diagnosis is on the list of the benefit";
     /// No amount is left in the pools and lines that the benefit covers.

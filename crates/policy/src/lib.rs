@@ -1,40 +1,29 @@
-//! Dated rule packs. (Signatures first; the body follows.)
-#![allow(missing_docs)]
-use std::path::Path;
-use std::sync::Arc;
+//! Dated rule packs: read, checked, resolved by date and compiled into what the core runs.
+//!
+//! The only crate that knows TOML. It opens files when a [`Library`] is loaded and never again; the day that picks a
+//! version comes with the claim. A new city is a new folder under `packs/` and no line of code.
+//!
+//! *Plan*: one payer's rules, in versions. *Programme*: the ordered plans that apply to an insurance type in an area.
+//! *Catalogue*: the dated items that split a line.
 
-use bedside_claim::Claim;
+#![deny(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::unwrap_used,
+    clippy::panic
+)]
 
-#[derive(Debug)]
-pub struct Library;
+pub mod catalogue;
+mod compile;
+pub mod error;
+pub mod library;
+mod pack_file;
+pub mod plan;
 
-#[derive(Debug)]
-pub struct Programme;
-
-#[derive(Debug, thiserror::Error)]
-#[error("defective pack")]
-pub struct PackError;
-
-/// Why no programme applies to a claim: a business refusal, not a fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unresolved {
-    #[error("no programme for `insutype` {insutype} insured in {insuplc_admdvs}")]
-    NoProgramme { insutype: Arc<str>, insuplc_admdvs: Arc<str> },
-    #[error("pack `{pack}` has no version for {date}")]
-    OutsideDates { pack: Arc<str>, date: bedside_claim::Date },
-    #[error("policy product `{product}` is no known pack")]
-    UnknownProduct { product: Arc<str> },
-}
-
-impl Library {
-    /// The packs that come with the program.
-    pub fn builtin() -> Result<Library, PackError> {
-        Ok(Library)
-    }
-    pub fn load(_dir: &Path) -> Result<Library, PackError> {
-        Ok(Library)
-    }
-    pub fn programme_for(&self, _claim: &Claim) -> Result<Arc<Programme>, Unresolved> {
-        Ok(Arc::new(Programme))
-    }
-}
+pub use catalogue::{Catalogue, CatalogueItem, LineTerms};
+pub use error::{PackError, PackProblem};
+pub use library::{Cover, Layer, Library, Programme, Unresolved};
+pub use plan::{
+    AccountRule, Band, BandEdges, Base, Benefit, Cap, CareArea, Deductible, Parameter, Plan, When,
+};

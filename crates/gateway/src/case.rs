@@ -103,6 +103,8 @@ fn case_error(path: String, error: &serde_json::Error) -> CaseError {
         let place = message.rfind(" at line ").unwrap_or(message.len());
         CaseProblem::Syntax(message[..place].to_owned())
     };
+    // A document that is cut off has no name for what should come next.
+    let path = path.trim_end_matches(".?").to_owned();
     CaseError { path, line: error.line(), column: error.column(), problem }
 }
 

@@ -86,10 +86,18 @@ reasons! {
     PackOutsideDates, "PACK_OUTSIDE_DATES", FailedPrecondition,
         "a pack of the programme has no version for the date its rule goes by",
         "check the dates of the visit, or add the version";
-    /// A policy of a product that has no pack.
+    /// A pack says that it cannot decide such a claim.
+    CaseOutOfScope, "CASE_OUT_OF_SCOPE", FailedPrecondition,
+        "a pack of the programme has no rules for such a case and says so",
+        "settle the case elsewhere, or add the rules";
+    /// A policy of a product that has no place in the programme.
     UnknownProduct, "UNKNOWN_PRODUCT", FailedPrecondition,
-        "a policy names a product that no pack describes",
-        "correct policyinfo.product, or add the pack";
+        "a policy names a product that has no place in the person's programme",
+        "correct policyinfo.product, or add the product to the programme";
+    /// Two policies of one product on one day.
+    TwoPolicies, "TWO_POLICIES", FailedPrecondition,
+        "two policies of one product are in force on one day, and the rules cannot say which pays",
+        "send only the policy that is to pay";
     /// Nothing of that name, or not the caller's.
     SettlementNotFound, "SETTLEMENT_NOT_FOUND", NotFound,
         "there is no such settlement, or it belongs to another person, visit or hospital",
@@ -179,7 +187,9 @@ impl Refusal {
             Refusal::AlreadyCancelled => ErrorReason::AlreadyCancelled,
             Refusal::Unresolved(Unresolved::NoProgramme { .. }) => ErrorReason::NoProgramme,
             Refusal::Unresolved(Unresolved::OutsideDates { .. }) => ErrorReason::PackOutsideDates,
+            Refusal::Unresolved(Unresolved::OutOfScope { .. }) => ErrorReason::CaseOutOfScope,
             Refusal::Unresolved(Unresolved::UnknownProduct { .. }) => ErrorReason::UnknownProduct,
+            Refusal::Unresolved(Unresolved::TwoPolicies { .. }) => ErrorReason::TwoPolicies,
             Refusal::NotFound => ErrorReason::SettlementNotFound,
             Refusal::Busy => ErrorReason::Busy,
             Refusal::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
@@ -237,18 +247,22 @@ impl Refusal {
 }
 
 fn unresolved_phrase(unresolved: &Unresolved) -> Phrase {
-    match unresolved {
-        Unresolved::NoProgramme { insutype, insuplc_admdvs } => Phrase::made(
-            format!("没有适用于险种 {insutype}、参保地 {insuplc_admdvs} 的方案"),
-            unresolved.to_string(),
-        ),
-        Unresolved::OutsideDates { pack, date } => {
-            Phrase::made(format!("规则包 `{pack}` 在 {date} 没有版本"), unresolved.to_string())
+    let zh = match unresolved {
+        Unresolved::NoProgramme { insutype, insuplc_admdvs, date } => {
+            format!("{date} 没有适用于险种 {insutype}、参保地 {insuplc_admdvs} 的方案")
         }
-        Unresolved::UnknownProduct { product } => {
-            Phrase::made(format!("保单产品 `{product}` 没有规则包"), unresolved.to_string())
+        Unresolved::OutsideDates { pack, date } => format!("规则包 `{pack}` 在 {date} 没有版本"),
+        Unresolved::OutOfScope { pack, reason } => {
+            format!("规则包 `{pack}` 没有此情形的规则：{}", reason.text(Lang::Zh))
         }
-    }
+        Unresolved::UnknownProduct { product, programme } => {
+            format!("保单产品 `{product}` 不在方案 `{programme}` 中")
+        }
+        Unresolved::TwoPolicies { product, date } => {
+            format!("产品 `{product}` 在 {date} 有两份有效保单")
+        }
+    };
+    Phrase::made(zh, unresolved.to_string())
 }
 
 impl From<Refusal> for Status {

@@ -119,6 +119,8 @@ invalid_codes! {
     RefundDiffers, "refund_differs", "refund at the item and price of the charge";
     /// More is refunded than was charged.
     RefundExceeds, "refund_exceeds", "refund no more than the charge";
+    /// The refund's split does not fit the split of the charge.
+    RefundSplit, "refund_split", "send both with the splits that 2301 returned, or both without";
     /// Rows of diagnoses, none of them the main one.
     NoMainDiagnosis, "no_main_diagnosis", "set maindiag_flag to 1 on the main diagnosis";
     /// An identity of the national answer does not hold.
@@ -167,6 +169,8 @@ pub enum ShownValue {
     Text(String),
     /// Personal: only its length in characters.
     Masked(usize),
+    /// A list: only its length in rows.
+    Rows(usize),
 }
 
 impl ShownValue {
@@ -190,6 +194,8 @@ impl ShownValue {
             (ShownValue::Text(value), _) => format!("`{value}`"),
             (ShownValue::Masked(chars), Lang::Zh) => format!("***（{chars} 个字符）"),
             (ShownValue::Masked(chars), Lang::En) => format!("*** ({chars} characters)"),
+            (ShownValue::Rows(rows), Lang::Zh) => format!("{rows} 行的列表"),
+            (ShownValue::Rows(rows), Lang::En) => format!("a list of {rows} rows"),
         }
     }
 }
@@ -238,7 +244,7 @@ impl Invalid {
             (Lang::En, Some(line)) => text.extend([" (feedetl_sn `", line, "`)"]),
         }
         match lang {
-            Lang::Zh => text.extend([" 为 ", &value, "；允许：", allowed]),
+            Lang::Zh => text.extend(["为 ", &value, "；允许：", allowed]),
             Lang::En => text.extend([" is ", &value, "; allowed: ", allowed]),
         }
         text

@@ -115,6 +115,9 @@ pub(crate) const ID: TextForm = TextForm::up_to(Charset::Visible, 30);
 const PLAIN_DATE: Phrase = Phrase::fixed("真实日期 yyyy-MM-dd", "a real date yyyy-MM-dd");
 const PLAIN_TIME: Phrase = Phrase::fixed("真实时间 yyyy-MM-dd HH:mm:ss", "a real time yyyy-MM-dd HH:mm:ss");
 
+/// What a node that is missing should be.
+pub(crate) const NODE: Phrase = Phrase::fixed("此节点及其字段", "the node with its fields");
+
 /// The years in which a visit can lie; a date outside is a typing error.
 const VISIT_YEARS: std::ops::Range<i16> = 2000..2100;
 
@@ -152,6 +155,12 @@ impl Reader {
         self.faults.push(Invalid { code, field: path, line, value, allowed });
     }
 
+    /// Notes a fault of a list as a whole.
+    pub(crate) fn list_fault(&mut self, list: &str, rows: usize, code: InvalidCode, allowed: Phrase) {
+        let value = ShownValue::Rows(rows);
+        self.faults.push(Invalid { code, field: list.to_owned(), line: None, value, allowed });
+    }
+
     /// Notes that something must be there.
     pub(crate) fn missing(&mut self, place: Place<'_>, field: &str, allowed: Phrase) {
         self.fault(place, field, InvalidCode::Required, "", allowed);
@@ -160,7 +169,7 @@ impl Reader {
     /// A node that must be there.
     pub(crate) fn node<'a, T>(&mut self, name: &str, node: Option<&'a T>) -> Option<&'a T> {
         if node.is_none() {
-            self.missing(Place::Top, name, Phrase::fixed("必须提供此节点", "the node must be sent"));
+            self.missing(Place::Top, name, NODE);
         }
         node
     }

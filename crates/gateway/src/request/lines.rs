@@ -21,13 +21,12 @@ pub(super) struct Lines {
 pub(super) fn read(reader: &mut Reader, rows: &[v1::FeeDetail], visit: Option<&Visit>) -> Option<Lines> {
     if rows.is_empty() {
         let allowed = Phrase::fixed("至少一行费用明细", "at least one line");
-        reader.fault(Place::Top, "feedetail", InvalidCode::Empty, "", allowed);
+        reader.list_fault("feedetail", 0, InvalidCode::Empty, allowed);
         return None;
     }
     if rows.len() > LINES_MAX {
         let allowed = Phrase::made(format!("至多 {LINES_MAX} 行"), format!("up to {LINES_MAX} lines"));
-        let count = rows.len().to_string();
-        reader.fault(Place::Top, "feedetail", InvalidCode::TooManyRows, &count, allowed);
+        reader.list_fault("feedetail", rows.len(), InvalidCode::TooManyRows, allowed);
         return None;
     }
     // Whole days: drugs of the admission day are often booked before the bed is.
@@ -176,7 +175,7 @@ fn tell(reader: &mut Reader, request: &v1::SettleBillRequest, places: &[usize], 
         BillError::Empty | BillError::TooManyLines(_) => {
             let allowed =
                 Phrase::made(format!("1 至 {LINES_MAX} 行"), format!("from 1 to {LINES_MAX} lines"));
-            reader.fault(Place::Top, "feedetail", InvalidCode::Empty, "", allowed);
+            reader.list_fault("feedetail", places.len(), InvalidCode::Empty, allowed);
         }
         BillError::DuplicateLine { line, first } => {
             let (place, row) = row(*line);
@@ -256,6 +255,14 @@ fn tell(reader: &mut Reader, request: &v1::SettleBillRequest, places: &[usize], 
             let value = &row.det_item_fee_sumamt;
             reader.fault(place, "det_item_fee_sumamt", InvalidCode::RefundExceeds, value, allowed);
         }
+        BillError::RefundSplit { line } => {
+            let (place, row) = row(*line);
+            let allowed = Phrase::fixed(
+                "与原收费同样带四项拆分，且各项不超过原收费",
+                "a charge that carries a split like this refund, no part of it smaller than what is refunded",
+            );
+            reader.fault(place, "init_feedetl_sn", InvalidCode::RefundSplit, &row.init_feedetl_sn, allowed);
+        }
         BillError::Total { lines, .. } => {
             let allowed =
                 Phrase::made(format!("明细合计 = {lines}"), format!("the sum of the lines = {lines}"));
@@ -269,7 +276,7 @@ fn tell(reader: &mut Reader, request: &v1::SettleBillRequest, places: &[usize], 
         }
         BillError::OutOfRange => {
             let allowed = Phrase::fixed("合计不超过 16 位的金额", "amounts whose sums have up to 16 digits");
-            reader.fault(Place::Top, "feedetail", InvalidCode::TooLarge, "", allowed);
+            reader.list_fault("feedetail", places.len(), InvalidCode::TooLarge, allowed);
         }
     }
 }

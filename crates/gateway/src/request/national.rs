@@ -6,7 +6,7 @@
 
 use bedside_claim::{AdoptedResult, Bill, FourWaySplit, Money, PayerKind};
 
-use super::fields::{Charset, Place, Reader, TextForm};
+use super::fields::{Charset, NODE, Place, Reader, TextForm};
 use crate::invalid::{InvalidCode, Phrase};
 use crate::v1;
 
@@ -32,8 +32,7 @@ pub(super) fn read(
 ) -> Option<AdoptedResult> {
     let details = details(reader, &answer.setldetail);
     let Some(info) = &answer.setlinfo else {
-        let allowed = Phrase::fixed("必须提供此节点", "the node must be sent");
-        reader.missing(Place::Top, "national.setlinfo", allowed);
+        reader.missing(Place::Top, "national.setlinfo", NODE);
         return None;
     };
     let setl_id = TextForm::up_to(Charset::Visible, 30);
@@ -157,7 +156,7 @@ fn hold_details(
     details: Option<&[Money]>,
 ) -> bool {
     let Some(details) = details.filter(|details| !details.is_empty()) else { return true };
-    let Ok(rows) = Money::sum(details.iter().copied()) else { return out_of_range(reader) };
+    let Ok(rows) = Money::sum(details.iter().copied()) else { return out_of_range(reader, details.len()) };
     let sides =
         Money::sum([stated.fund_pay_sumamt, stated.acct_pay, stated.hosp_part_amt]).unwrap_or_default();
     if rows == sides {
@@ -189,7 +188,7 @@ fn hold_bill(reader: &mut Reader, info: &v1::NationalSetlInfo, stated: &Stated, 
     let splits: Option<Vec<_>> = bill.lines().iter().map(|line| line.adopted_split).collect();
     let Some(splits) = splits else { return held };
     let sum = splits.iter().try_fold(FourWaySplit::default(), |sum, split| sum.plus(split));
-    let Ok(sum) = sum else { return out_of_range(reader) };
+    let Ok(sum) = sum else { return out_of_range(reader, bill.lines().len()) };
     let fields = [
         ("fulamt_ownpay_amt", &info.fulamt_ownpay_amt),
         ("overlmt_selfpay", &info.overlmt_selfpay),
@@ -211,9 +210,9 @@ fn hold_bill(reader: &mut Reader, info: &v1::NationalSetlInfo, stated: &Stated, 
     held
 }
 
-fn out_of_range(reader: &mut Reader) -> bool {
+fn out_of_range(reader: &mut Reader, rows: usize) -> bool {
     let allowed = Phrase::fixed("合计不超过 16 位的金额", "amounts whose sums have up to 16 digits");
-    reader.fault(Place::Top, "national", InvalidCode::TooLarge, "", allowed);
+    reader.list_fault("national", rows, InvalidCode::TooLarge, allowed);
     false
 }
 

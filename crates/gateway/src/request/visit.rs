@@ -138,7 +138,7 @@ fn diagnoses(reader: &mut Reader, rows: &[v1::DiseInfo]) -> Option<Vec<Diagnosis
     let has_main = diagnoses.iter().any(|diagnosis| diagnosis.role == DiagnosisRole::Main);
     if complete && !rows.is_empty() && !has_main {
         let allowed = Phrase::fixed("至少一行 maindiag_flag 为 1", "at least one row with maindiag_flag 1");
-        reader.fault(Place::Top, "diseinfo", InvalidCode::NoMainDiagnosis, "", allowed);
+        reader.list_fault("diseinfo", rows.len(), InvalidCode::NoMainDiagnosis, allowed);
         return None;
     }
     diagnoses.sort_by_key(|diagnosis| diagnosis.role == DiagnosisRole::Other);

@@ -15,29 +15,31 @@ use bedside_claim::Lang;
 use crate::invalid::{Phrase, ShownValue};
 use crate::v1;
 
-/// The canonical bytes of a request to settle a bill.
-pub fn settle_bytes(request: &v1::SettleBillRequest) -> Vec<u8> {
-    let header = request.header.as_ref().map(bare_header);
-    let baseinfo = request.baseinfo.as_ref().map(|base| v1::BaseInfo {
-        psn_name: String::new(),
-        certno: String::new(),
-        ..base.clone()
-    });
-    v1::SettleBillRequest { header, baseinfo, ..request.clone() }.encode_to_vec()
+/// The canonical bytes of a request to settle a bill; takes the request, so that a long bill is not copied.
+pub fn settle_bytes(mut request: v1::SettleBillRequest) -> Vec<u8> {
+    request.header = request.header.map(bare_header);
+    if let Some(baseinfo) = &mut request.baseinfo {
+        baseinfo.psn_name.clear();
+        baseinfo.certno.clear();
+    }
+    request.encode_to_vec()
 }
 
 /// The canonical bytes of a request to cancel a settlement.
-pub fn cancel_bytes(request: &v1::CancelSettlementRequest) -> Vec<u8> {
-    let header = request.header.as_ref().map(bare_header);
-    v1::CancelSettlementRequest { header, ..request.clone() }.encode_to_vec()
+pub fn cancel_bytes(mut request: v1::CancelSettlementRequest) -> Vec<u8> {
+    request.header = request.header.map(bare_header);
+    request.encode_to_vec()
 }
 
-fn bare_header(header: &v1::Header) -> v1::Header {
-    v1::Header { inf_time: String::new(), opter: String::new(), opter_name: String::new(), ..header.clone() }
+fn bare_header(mut header: v1::Header) -> v1::Header {
+    header.inf_time.clear();
+    header.opter.clear();
+    header.opter_name.clear();
+    header
 }
 
 /// The first field in which two messages with the same `msgid` differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Difference {
     /// The path with the national names: `feedetail[3].cnt`. Empty when the stored bytes are of another call.
     pub field: String,
@@ -63,11 +65,7 @@ impl Difference {
             |bytes: &[u8]| M::decode(bytes).ok().and_then(|message| serde_json::to_value(message).ok());
         match (tree(stored), tree(sent)) {
             (Some(stored), Some(sent)) => first(String::new(), Some(&stored), Some(&sent)),
-            _ => Some(Difference {
-                field: String::new(),
-                stored: ShownValue::Absent,
-                sent: ShownValue::Absent,
-            }),
+            _ => Some(Difference::default()),
         }
     }
 

@@ -161,9 +161,10 @@ impl Phrase {
 }
 
 /// A value as an error may show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ShownValue {
     /// The field was empty or missing.
+    #[default]
     Absent,
     /// At most 40 characters, control characters escaped.
     Text(String),
@@ -200,14 +201,15 @@ impl ShownValue {
     }
 }
 
-/// At most 40 characters of a text from outside, control characters escaped so that no log line can be forged.
+/// At most 40 characters of a text from outside, escaped so that no log line can be forged.
 pub(crate) fn escaped(value: &str) -> String {
     let mut shown = String::new();
     for character in value.chars().take(VALUE_CHARS_MAX) {
-        if character.is_control() || character == '`' {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
+        match character {
+            '\'' | '"' | '\\' => shown.push(character),
+            '`' => shown.extend(character.escape_unicode()),
+            // Escapes what is not printed, such as line ends and marks that turn the direction of writing.
+            _ => shown.extend(character.escape_debug()),
         }
     }
     if value.chars().nth(VALUE_CHARS_MAX).is_some() {

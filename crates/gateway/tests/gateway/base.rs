@@ -101,5 +101,5 @@ fn apply(message: &mut Value, edit: &str) {
 }
 
 fn pointer(path: &str) -> String {
-    format!("/{}", path.trim().replace('.', "/").replace('[', "/").replace(']', ""))
+    format!("/{}", path.trim().replace(['.', '['], "/").replace(']', ""))
 }

@@ -6,7 +6,7 @@ use bedside_gateway::canonical::{Difference, settle_bytes};
 use crate::base::{base, edited};
 
 fn told(edits: &str) -> Option<String> {
-    let difference = Difference::of_settle(&settle_bytes(&base()), &settle_bytes(&edited(edits)))?;
+    let difference = Difference::of_settle(&settle_bytes(base()), &settle_bytes(edited(edits)))?;
     Some(difference.phrase().text(Lang::En).replace("this msgid was used with other content: ", ""))
 }
 
@@ -14,13 +14,13 @@ fn told(edits: &str) -> Option<String> {
 fn a_resend_a_second_later_is_the_same_message() {
     let resent = "header.inf_time = 2026-03-10 12:00:01\nheader.opter = 0002\nheader.opter_name = 赵六\n\
                   baseinfo.psn_name = 张三\nbaseinfo.certno = 330106198001011235";
-    assert_eq!(settle_bytes(&base()), settle_bytes(&edited(resent)));
+    assert_eq!(settle_bytes(base()), settle_bytes(edited(resent)));
     assert_eq!(told(resent), None);
 }
 
 #[test]
 fn names_are_not_in_the_canonical_bytes() {
-    let bytes = settle_bytes(&base());
+    let bytes = settle_bytes(base());
     for secret in ["张三丰", "330106198001011234", "王五"] {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
     }
@@ -52,6 +52,6 @@ fn the_first_difference_is_named_in_the_order_of_the_message() {
 
 #[test]
 fn a_message_of_another_call_has_no_first_field() {
-    let difference = Difference::of_settle(b"\xff\xff", &settle_bytes(&base())).unwrap();
+    let difference = Difference::of_settle(b"\xff\xff", &settle_bytes(base())).unwrap();
     assert_eq!(difference.phrase().text(Lang::En), "this msgid was used for another call before");
 }

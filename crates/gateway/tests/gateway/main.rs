@@ -1,5 +1,7 @@
 //! The door as its callers see it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod answers;
 mod base;
 mod cases;

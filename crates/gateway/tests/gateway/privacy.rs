@@ -64,8 +64,8 @@ proptest! {
         }
         said_of += &said(&Status::from(Refusal::Invalid(invalid)));
 
-        let stored = canonical::settle_bytes(&base());
-        let difference = canonical::Difference::of_settle(&stored, &canonical::settle_bytes(&sent)).unwrap();
+        let stored = canonical::settle_bytes(base());
+        let difference = canonical::Difference::of_settle(&stored, &canonical::settle_bytes(sent)).unwrap();
         said_of += &format!("{difference:?}");
         said_of += &said(&Status::from(Refusal::Conflict(difference)));
         for secret in &secrets {

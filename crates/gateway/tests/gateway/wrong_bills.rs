@@ -1,6 +1,7 @@
 //! Bills that are wrong in one way each, and what the sender is told. `wrong_bills.txt` is the table.
 
 use bedside_gateway::request;
+use proptest::prelude::*;
 
 use crate::base::edited;
 
@@ -60,4 +61,39 @@ fn both_languages_say_the_same() {
         error.text(bedside_claim::Lang::Zh),
         "`feedetail[0].pric`（feedetl_sn `1`）为 `abc`；允许：单价，纯十进制文本，至多 10 位整数、6 位小数"
     );
+}
+
+/// The path of every text in a message.
+fn leaves(path: &str, value: &serde_json::Value, paths: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(node) => {
+            for (name, value) in node {
+                leaves(&format!("{path}/{name}"), value, paths);
+            }
+        }
+        serde_json::Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                leaves(&format!("{path}/{index}"), value, paths);
+            }
+        }
+        _ => paths.push(path.to_owned()),
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_message_is_a_claim_or_is_told_why_not(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), "[-0-9.]{0,20}|\\PC{0,60}|[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}:[0-9]{2})?"), 1..6)
+    ) {
+        let mut message = serde_json::to_value(edited("national")).unwrap();
+        let mut paths = Vec::new();
+        leaves("", &message, &mut paths);
+        for (place, value) in edits {
+            *message.pointer_mut(&paths[place.index(paths.len())]).unwrap() = value.into();
+        }
+        let message: bedside_gateway::v1::SettleBillRequest = serde_json::from_value(message).unwrap();
+        if let Err(error) = request::settle(&message) {
+            prop_assert!(error.count() > 0);
+        }
+    }
 }

@@ -1,0 +1,254 @@
+//! From the vocabulary back to the wire: a settlement becomes the answer that is stored and sent.
+//!
+//! The bytes of this message are the evidence: they are written once, before the commit, and replayed for ever, so
+//! that nothing here may depend on anything but its arguments. It must not compute an amount beyond sums that the
+//! settlement itself offers.
+
+mod explanation;
+mod mirror;
+
+use bedside_claim::{
+    BenefitCard, Claim, Fault, Grade, Lang, Line, Money, Origin, PackCard, PackStatus, PayerKind,
+    PublicLayers, Settlement,
+};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use crate::request::Envelope;
+use crate::v1;
+
+pub use self::mirror::{MirrorError, mirror};
+
+/// China Standard Time, the civil time of every hospital.
+const CHINA: Offset = Offset::constant(8);
+
+/// What the ledger gives a settlement when it books it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Booking<'a> {
+    /// `setl_id`.
+    pub setl_id: &'a str,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub booked_at_ms: i64,
+}
+
+/// The answer to a claim; without a booking it is a pre-settlement, whose `setl_id` and `setl_time` are empty.
+///
+/// *Units*: amounts as decimal text with two decimals; `setl_time` in China Standard Time; `balc` is what is on the
+/// account after the booking.
+///
+/// # Errors
+/// [`Fault::OutOfRange`] when a sum or the time leaves its range.
+pub fn settlement(
+    claim: &Claim,
+    envelope: &Envelope,
+    settlement: &Settlement,
+    booking: Option<Booking<'_>>,
+) -> Result<v1::Settlement, Fault> {
+    let setl_time = match booking {
+        Some(booking) => setl_time(booking.booked_at_ms).ok_or(Fault::OutOfRange)?,
+        None => String::new(),
+    };
+    let (public_layers, variances) = public_layers(&settlement.public_layers);
+    Ok(v1::Settlement {
+        setl_id: booking.map(|booking| booking.setl_id.to_owned()).unwrap_or_default(),
+        mdtrt_id: claim.visit.mdtrt_id.to_string(),
+        psn_no: claim.person.psn_no.to_string(),
+        medins_setl_id: envelope.msgid.to_string(),
+        setl_time,
+        programme: settlement.programme.to_string(),
+        benefit_year: settlement.benefit_year.to_string(),
+        setlinfo: Some(setlinfo(claim, settlement)?),
+        payments: settlement.payments.iter().map(|paid| payment(&paid.benefit, paid.amount)).collect(),
+        lines: claim
+            .bill
+            .lines()
+            .iter()
+            .enumerate()
+            .map(|(place, item)| line(settlement, place, item))
+            .collect(),
+        explanation: settlement.explanation.iter().map(explanation::step).collect(),
+        packs: settlement.packs.iter().map(|pack| pack_use(pack)).collect(),
+        accumulators: settlement.accumulators.iter().map(accumulator).collect(),
+        public_layers: public_layers.to_owned(),
+        variances,
+        init_setl_id: String::new(),
+        notices: settlement.packs.iter().filter_map(|pack| notice(pack)).collect(),
+    })
+}
+
+/// `yyyy-MM-dd HH:mm:ss` in China Standard Time; `None` past the year 9999.
+pub(crate) fn setl_time(booked_at_ms: i64) -> Option<String> {
+    let booked_at = Timestamp::from_millisecond(booked_at_ms).ok()?;
+    let civil = CHINA.to_datetime(booked_at);
+    Some(civil.strftime("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// The ledger's entry for a settlement: what each payer, the hospital, the account and the patient owe.
+///
+/// *Shape*: account and amount in payment order, then `hospital`, `account`, `cash`; zero amounts are left out. They
+/// sum to `medfee_sumamt`.
+pub fn postings(settlement: &Settlement) -> Vec<(String, Money)> {
+    let payers = settlement
+        .payments
+        .iter()
+        .map(|payment| (format!("payer:{}", payment.benefit.payer.code), payment.amount));
+    let own = [
+        ("hospital".to_owned(), settlement.hosp_part_amt),
+        ("account".to_owned(), settlement.acct_pay),
+        ("cash".to_owned(), settlement.psn_cash_pay),
+    ];
+    payers.chain(own).filter(|(_, amount)| !amount.is_zero()).collect()
+}
+
+fn setlinfo(claim: &Claim, settlement: &Settlement) -> Result<v1::SetlInfo, Fault> {
+    let paid_by = |kind: PayerKind| settlement.paid_by(kind).map(|amount| amount.to_string());
+    let psn_part_amt = settlement.acct_pay.plus(settlement.psn_cash_pay)?;
+    // An adopted acct_pay may draw on the family's accounts (acct_mulaid_pay is part of it); the own balance then ends
+    // at zero, not below.
+    let balc = claim.person.balc.minus(settlement.acct_pay)?.or_zero();
+    Ok(v1::SetlInfo {
+        medfee_sumamt: settlement.medfee_sumamt.to_string(),
+        fulamt_ownpay_amt: settlement.split.fulamt_ownpay_amt.to_string(),
+        overlmt_selfpay: settlement.split.overlmt_amt.to_string(),
+        preselfpay_amt: settlement.split.preselfpay_amt.to_string(),
+        inscp_scp_amt: settlement.split.inscp_scp_amt.to_string(),
+        act_pay_dedc: settlement.act_pay_dedc.to_string(),
+        hifp_pay: paid_by(PayerKind::BasicInsurance)?,
+        cvlserv_pay: paid_by(PayerKind::CivilServant)?,
+        hifes_pay: paid_by(PayerKind::EnterpriseSupplement)?,
+        hifmi_pay: paid_by(PayerKind::CriticalIllness)?,
+        hifob_pay: paid_by(PayerKind::LargeAmount)?,
+        maf_pay: paid_by(PayerKind::Assistance)?,
+        oth_pay: paid_by(PayerKind::OtherFund)?,
+        fund_pay_sumamt: settlement.fund_pay_sumamt()?.to_string(),
+        commercial_pay: settlement.commercial_pay()?.to_string(),
+        hosp_part_amt: settlement.hosp_part_amt.to_string(),
+        psn_part_amt: psn_part_amt.to_string(),
+        acct_pay: settlement.acct_pay.to_string(),
+        psn_cash_pay: settlement.psn_cash_pay.to_string(),
+        balc: balc.to_string(),
+    })
+}
+
+fn text(zh: &str, en: &str) -> Option<v1::Text> {
+    Some(v1::Text { zh: zh.to_owned(), en: en.to_owned() })
+}
+
+fn payment(benefit: &BenefitCard, amount: Money) -> v1::Payment {
+    v1::Payment {
+        payer_kind: benefit.payer.kind.name().to_owned(),
+        payer_code: benefit.payer.code.to_string(),
+        payer: text(&benefit.payer.name_zh, &benefit.payer.name_en),
+        pack_id: pack_id(benefit),
+        benefit_id: benefit.id.to_string(),
+        benefit: text(&benefit.name_zh, &benefit.name_en),
+        clause: benefit.clause.to_string(),
+        amount: amount.to_string(),
+        origin: match benefit.origin {
+            Origin::Pack(_) => "computed",
+            Origin::NationalPlatform => "adopted",
+        }
+        .to_owned(),
+    }
+}
+
+/// The pack a benefit rests on; empty when the national platform settled it.
+fn pack_id(benefit: &BenefitCard) -> String {
+    match &benefit.origin {
+        Origin::Pack(pack) => pack.id.to_string(),
+        Origin::NationalPlatform => String::new(),
+    }
+}
+
+fn line(settlement: &Settlement, place: usize, item: &Line) -> v1::LineSettlement {
+    let line_split = &settlement.line_splits[place];
+    let shares = settlement.shares.row(place);
+    let terms = line_split.item.as_ref();
+    v1::LineSettlement {
+        feedetl_sn: item.feedetl_sn.to_string(),
+        med_list_codg: item.med_list_codg.to_string(),
+        item_name: terms.map(|terms| terms.name.to_string()).unwrap_or_default(),
+        med_chrgitm_type: item.med_chrgitm_type.code().to_owned(),
+        det_item_fee_sumamt: item.det_item_fee_sumamt.to_string(),
+        fulamt_ownpay_amt: line_split.split.fulamt_ownpay_amt.to_string(),
+        overlmt_amt: line_split.split.overlmt_amt.to_string(),
+        preselfpay_amt: line_split.split.preselfpay_amt.to_string(),
+        inscp_scp_amt: line_split.split.inscp_scp_amt.to_string(),
+        chrgitm_lv: terms.map(|terms| terms.chrgitm_lv.code().to_owned()).unwrap_or_default(),
+        selfpay_prop: terms.map(|terms| terms.selfpay_prop.to_string()).unwrap_or_default(),
+        pric_uplmt_amt: terms
+            .and_then(|terms| terms.pric_uplmt_amt)
+            .map(|ceiling| ceiling.to_string())
+            .unwrap_or_default(),
+        shares: shares.payments.iter().map(ToString::to_string).collect(),
+        hosp_part_amt: shares.hosp_part_amt.to_string(),
+        acct_pay: shares.acct_pay.to_string(),
+        psn_cash_pay: shares.psn_cash_pay.to_string(),
+        reason_code: line_split.reason.map(|reason| reason.code().to_owned()).unwrap_or_default(),
+        reason: line_split.reason.and_then(|reason| text(reason.text(Lang::Zh), reason.text(Lang::En))),
+    }
+}
+
+fn pack_use(pack: &PackCard) -> v1::PackUse {
+    v1::PackUse {
+        id: pack.id.to_string(),
+        version: pack.version.to_string(),
+        name: text(&pack.name_zh, &pack.name_en),
+        from: pack.from.to_string(),
+        until: pack.until.to_string(),
+        status: pack.status.name().to_owned(),
+        grade: pack.grade.name().to_owned(),
+    }
+}
+
+/// What must be read with the amounts: a pack that is not in force, or that rests on less than official text.
+fn notice(pack: &PackCard) -> Option<v1::Text> {
+    let PackCard { id, version, name_zh, name_en, status, grade, .. } = pack;
+    let (zh, en) = match status {
+        PackStatus::InForce if *grade == Grade::A => return None,
+        PackStatus::InForce => (
+            format!("{name_zh}（{id} {version}）：部分参数的依据等级为 {}，并非官方原文", grade.name()),
+            format!(
+                "{name_en} ({id} {version}): some parameters rest on grade {} evidence, not on official text",
+                grade.name()
+            ),
+        ),
+        PackStatus::Unverified => (
+            format!("{name_zh}（{id} {version}）：{}，金额不得用于实际支付", status.name_zh()),
+            format!(
+                "{name_en} ({id} {version}): a parameter is not verified; do not pay real money on these amounts"
+            ),
+        ),
+        PackStatus::Demo => (
+            format!("{name_zh}（{id} {version}）：{}，金额不得用于实际支付", status.name_zh()),
+            format!(
+                "{name_en} ({id} {version}): made up for demonstration; do not pay real money on these amounts"
+            ),
+        ),
+    };
+    Some(v1::Text { zh, en })
+}
+
+fn accumulator(change: &bedside_claim::AccumulatorChange) -> v1::AccumulatorChange {
+    v1::AccumulatorChange {
+        benefit_year: change.key.benefit_year.to_string(),
+        pack_id: change.key.pack.to_string(),
+        benefit_id: change.key.benefit.to_string(),
+        measure: change.key.measure.name().to_owned(),
+        before: change.before.to_string(),
+        after: change.after.to_string(),
+    }
+}
+
+fn public_layers(layers: &PublicLayers) -> (&'static str, Vec<v1::Variance>) {
+    let PublicLayers::Adopted(variances) = layers else { return ("computed", Vec::new()) };
+    let variances = variances
+        .iter()
+        .map(|variance| v1::Variance {
+            payer_kind: variance.payer.name().to_owned(),
+            adopted: variance.adopted.to_string(),
+            computed: variance.computed.to_string(),
+        })
+        .collect();
+    ("adopted", variances)
+}

@@ -1,0 +1,126 @@
+//! Whether two messages are the same message: the bytes that are compared, and the first field that differs.
+//!
+//! The canonical bytes are the protobuf encoding of the decoded message, without what may change when a hospital sends
+//! the same content again a second later (`header.inf_time`) or at another counter (`header.opter`,
+//! `header.opter_name`), and without what is never stored (`baseinfo.psn_name`, `baseinfo.certno`). Fields the engine
+//! does not know are dropped when the message is decoded, so they make no difference either. Invariant: what differs
+//! in its canonical bytes has a field that differs, and personal values of it are not shown.
+
+use prost::Message;
+use serde::Serialize;
+use serde_json::Value;
+
+use bedside_claim::Lang;
+
+use crate::invalid::{Phrase, ShownValue};
+use crate::v1;
+
+/// The canonical bytes of a request to settle a bill.
+pub fn settle_bytes(request: &v1::SettleBillRequest) -> Vec<u8> {
+    let header = request.header.as_ref().map(bare_header);
+    let baseinfo = request.baseinfo.as_ref().map(|base| v1::BaseInfo {
+        psn_name: String::new(),
+        certno: String::new(),
+        ..base.clone()
+    });
+    v1::SettleBillRequest { header, baseinfo, ..request.clone() }.encode_to_vec()
+}
+
+/// The canonical bytes of a request to cancel a settlement.
+pub fn cancel_bytes(request: &v1::CancelSettlementRequest) -> Vec<u8> {
+    let header = request.header.as_ref().map(bare_header);
+    v1::CancelSettlementRequest { header, ..request.clone() }.encode_to_vec()
+}
+
+fn bare_header(header: &v1::Header) -> v1::Header {
+    v1::Header { inf_time: String::new(), opter: String::new(), opter_name: String::new(), ..header.clone() }
+}
+
+/// The first field in which two messages with the same `msgid` differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The path with the national names: `feedetail[3].cnt`. Empty when the stored bytes are of another call.
+    pub field: String,
+    /// What the stored message says.
+    pub stored: ShownValue,
+    /// What this message says.
+    pub sent: ShownValue,
+}
+
+impl Difference {
+    /// The difference between two requests to settle a bill; `None` when they say the same.
+    pub fn of_settle(stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        Difference::of::<v1::SettleBillRequest>(stored, sent)
+    }
+
+    /// The difference between two requests to cancel; `None` when they say the same.
+    pub fn of_cancel(stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        Difference::of::<v1::CancelSettlementRequest>(stored, sent)
+    }
+
+    fn of<M: Message + Default + Serialize>(stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        let tree =
+            |bytes: &[u8]| M::decode(bytes).ok().and_then(|message| serde_json::to_value(message).ok());
+        match (tree(stored), tree(sent)) {
+            (Some(stored), Some(sent)) => first(String::new(), Some(&stored), Some(&sent)),
+            _ => Some(Difference {
+                field: String::new(),
+                stored: ShownValue::Absent,
+                sent: ShownValue::Absent,
+            }),
+        }
+    }
+
+    /// The sentence for the sender.
+    pub fn phrase(&self) -> Phrase {
+        if self.field.is_empty() {
+            return Phrase::fixed("此 msgid 已用于另一交易", "this msgid was used for another call before");
+        }
+        let Difference { field, stored, sent } = self;
+        Phrase::made(
+            format!(
+                "此 msgid 已用于其他内容：`{field}` 原为 {}，现为 {}",
+                stored.text(Lang::Zh),
+                sent.text(Lang::Zh)
+            ),
+            format!(
+                "this msgid was used with other content: `{field}` was {}, now is {}",
+                stored.text(Lang::En),
+                sent.text(Lang::En)
+            ),
+        )
+    }
+}
+
+fn first(path: String, stored: Option<&Value>, sent: Option<&Value>) -> Option<Difference> {
+    if stored == sent {
+        return None;
+    }
+    match (stored, sent) {
+        (Some(Value::Object(_)) | None, Some(Value::Object(_)) | None)
+        | (Some(Value::Array(_)) | None, Some(Value::Array(_)) | None) => children(&path, stored, sent),
+        (stored, sent) => {
+            let shown =
+                |value: Option<&Value>| ShownValue::of(&path, value.and_then(Value::as_str).unwrap_or(""));
+            Some(Difference { stored: shown(stored), sent: shown(sent), field: path })
+        }
+    }
+}
+
+fn children(path: &str, stored: Option<&Value>, sent: Option<&Value>) -> Option<Difference> {
+    let rows = |value: Option<&Value>| value.and_then(Value::as_array).map_or(0, Vec::len);
+    let row = (0..rows(stored).max(rows(sent))).find_map(|index| {
+        first(
+            format!("{path}[{index}]"),
+            stored.and_then(|list| list.get(index)),
+            sent.and_then(|list| list.get(index)),
+        )
+    });
+    let keys = [stored, sent].into_iter().flatten().filter_map(Value::as_object).flat_map(|node| node.keys());
+    row.or_else(|| {
+        keys.into_iter().find_map(|key| {
+            let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            first(inner, stored.and_then(|node| node.get(key)), sent.and_then(|node| node.get(key)))
+        })
+    })
+}

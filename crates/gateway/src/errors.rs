@@ -1,0 +1,319 @@
+//! The one file that turns what went wrong into a gRPC status.
+//!
+//! Every status carries `google.rpc.ErrorInfo` with a stable reason and the sentence in both languages; bad input adds
+//! `BadRequest` with the fields, `BUSY` adds `RetryInfo`. A fault of the engine says nothing of its insides; they go
+//! to the log, which holds no personal data either. `docs/errors.md` lists every code, and a test keeps it complete.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bedside_claim::Lang;
+use bedside_policy::Unresolved;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
+
+use crate::canonical::Difference;
+use crate::invalid::{InvalidMessage, Phrase};
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "bedside";
+
+/// Bytes of field violations in one status. Details travel in the trailers, and clients refuse trailers over 8 KiB.
+const VIOLATIONS_BYTES_MAX: usize = 3_000;
+
+/// When a client that met `BUSY` may come again.
+const BUSY_RETRY: Duration = Duration::from_millis(200);
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident, $code:literal, $grpc:ident, $cause:literal, $todo:literal;)+) => {
+        /// The stable reason in `ErrorInfo`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ErrorReason { $($(#[$doc])* $variant,)+ }
+
+        impl ErrorReason {
+            /// Every reason.
+            pub const ALL: &'static [ErrorReason] = &[$(ErrorReason::$variant,)+];
+
+            /// The stable code.
+            pub fn code(self) -> &'static str {
+                match self { $(ErrorReason::$variant => $code,)+ }
+            }
+
+            /// The gRPC status code that goes with it.
+            pub fn grpc(self) -> Code {
+                match self { $(ErrorReason::$variant => Code::$grpc,)+ }
+            }
+
+            /// Why it happens.
+            pub fn cause(self) -> &'static str {
+                match self { $(ErrorReason::$variant => $cause,)+ }
+            }
+
+            /// What the caller has to do.
+            pub fn remedy(self) -> &'static str {
+                match self { $(ErrorReason::$variant => $todo,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The message itself is wrong.
+    InvalidMessage, "INVALID_MESSAGE", InvalidArgument,
+        "fields are missing, malformed, or do not add up; `BadRequest` lists them, `field` and `code` name the first",
+        "correct the fields and send again, under the same msgid: nothing was stored";
+    /// The `msgid` was used with other content.
+    MessageConflict, "MESSAGE_CONFLICT", AlreadyExists,
+        "the msgid was used before with other content; `field` names the first difference",
+        "find out with QueryByMsgid what the first call did; send new content under a new msgid";
+    /// The visit is settled.
+    AlreadySettled, "ALREADY_SETTLED", FailedPrecondition,
+        "the visit has a settlement that was not cancelled, `setl_id`",
+        "cancel it first, or use it";
+    /// A later settlement must be cancelled first.
+    BlockedByLater, "BLOCKED_BY_LATER", FailedPrecondition,
+        "the person has a later settlement in the same benefit year, `setl_id`; it was computed from this one",
+        "cancel the later one first";
+    /// The settlement is cancelled.
+    AlreadyCancelled, "ALREADY_CANCELLED", FailedPrecondition,
+        "the settlement was cancelled before, under another msgid",
+        "nothing; GetSettlement names the cancellation";
+    /// No programme for the insurance.
+    NoProgramme, "NO_PROGRAMME", FailedPrecondition,
+        "no programme is known for the insurance type and area of the person",
+        "check insutype and insuplc_admdvs, or add the area's packs";
+    /// A pack does not decide on the date.
+    PackOutsideDates, "PACK_OUTSIDE_DATES", FailedPrecondition,
+        "a pack of the programme has no version for the date its rule goes by",
+        "check the dates of the visit, or add the version";
+    /// A pack says that it cannot decide such a claim.
+    CaseOutOfScope, "CASE_OUT_OF_SCOPE", FailedPrecondition,
+        "a pack of the programme has no rules for such a case and says so",
+        "settle the case elsewhere, or add the rules";
+    /// A policy of a product that has no place in the programme.
+    UnknownProduct, "UNKNOWN_PRODUCT", FailedPrecondition,
+        "a policy names a product that has no place in the person's programme",
+        "correct policyinfo.product, or add the product to the programme";
+    /// Two policies of one product on one day.
+    TwoPolicies, "TWO_POLICIES", FailedPrecondition,
+        "two policies of one product are in force on one day, and the rules cannot say which pays",
+        "send only the policy that is to pay";
+    /// Nothing of that name, or not the caller's.
+    SettlementNotFound, "SETTLEMENT_NOT_FOUND", NotFound,
+        "there is no such settlement, or it belongs to another person, visit or hospital",
+        "check setl_id, psn_no, mdtrt_id and fixmedins_code";
+    /// The committer's queue is full.
+    Busy, "BUSY", ResourceExhausted,
+        "too many settlements are waiting; nothing was stored",
+        "send the same message again after the delay in RetryInfo";
+    /// The answer would not fit a message.
+    AnswerTooLarge, "ANSWER_TOO_LARGE", ResourceExhausted,
+        "the answer would exceed the message limit, so nothing was booked",
+        "settle the stay in parts, or raise the limit at both ends";
+    /// The ledger has stopped.
+    LedgerStopped, "LEDGER_STOPPED", Unavailable,
+        "the ledger stopped after a write that it could not confirm; whether this call was booked is unknown",
+        "ask QueryByMsgid once the gateway serves again, or send the same message again";
+    /// The deadline passed before the commit.
+    DeadlineBeforeCommit, "DEADLINE_BEFORE_COMMIT", DeadlineExceeded,
+        "the deadline passed before the settlement was committed; nothing was booked",
+        "send the same message again";
+    /// The deadline passed while the commit may be under way.
+    OutcomeUnknown, "OUTCOME_UNKNOWN", DeadlineExceeded,
+        "the deadline passed while the call was under way; it may still be booked",
+        "ask QueryByMsgid, or send the same message again";
+    /// Not built yet.
+    NotImplemented, "NOT_IMPLEMENTED", Unimplemented,
+        "the call, or the part of it that was asked for, is not implemented yet",
+        "use SettleBill, PreSettle with a bill, CancelSettlement, GetSettlement, QueryByMsgid or GetAccumulators";
+    /// A defect of the engine or of a pack.
+    Fault, "FAULT", Internal,
+        "a defect of the engine or of a pack; nothing was booked",
+        "report the time and msgid to the operator; the log has the details";
+}
+
+/// What a call can come to instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The message is wrong.
+    Invalid(InvalidMessage),
+    /// The `msgid` was used with other content.
+    Conflict(Difference),
+    /// The visit is settled.
+    AlreadySettled {
+        /// By this settlement.
+        setl_id: String,
+    },
+    /// A later settlement must be cancelled first.
+    Blocked {
+        /// The later settlement.
+        setl_id: String,
+    },
+    /// The settlement is cancelled.
+    AlreadyCancelled,
+    /// No programme applies.
+    Unresolved(Unresolved),
+    /// No such settlement, or not the caller's.
+    NotFound,
+    /// The queue is full.
+    Busy,
+    /// The answer would not fit a message.
+    AnswerTooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The ledger has stopped.
+    Stopped,
+    /// The deadline passed, and nothing was booked.
+    DeadlineBeforeCommit,
+    /// The deadline passed, and it may still be booked.
+    OutcomeUnknown,
+    /// Not built yet: the transaction as the sentence names it.
+    NotImplemented(&'static str),
+    /// A defect. The log has the details.
+    Fault,
+}
+
+impl Refusal {
+    /// The stable reason.
+    pub fn reason(&self) -> ErrorReason {
+        match self {
+            Refusal::Invalid(_) => ErrorReason::InvalidMessage,
+            Refusal::Conflict(_) => ErrorReason::MessageConflict,
+            Refusal::AlreadySettled { .. } => ErrorReason::AlreadySettled,
+            Refusal::Blocked { .. } => ErrorReason::BlockedByLater,
+            Refusal::AlreadyCancelled => ErrorReason::AlreadyCancelled,
+            Refusal::Unresolved(Unresolved::NoProgramme { .. }) => ErrorReason::NoProgramme,
+            Refusal::Unresolved(Unresolved::OutsideDates { .. }) => ErrorReason::PackOutsideDates,
+            Refusal::Unresolved(Unresolved::OutOfScope { .. }) => ErrorReason::CaseOutOfScope,
+            Refusal::Unresolved(Unresolved::UnknownProduct { .. }) => ErrorReason::UnknownProduct,
+            Refusal::Unresolved(Unresolved::TwoPolicies { .. }) => ErrorReason::TwoPolicies,
+            Refusal::NotFound => ErrorReason::SettlementNotFound,
+            Refusal::Busy => ErrorReason::Busy,
+            Refusal::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
+            Refusal::Stopped => ErrorReason::LedgerStopped,
+            Refusal::DeadlineBeforeCommit => ErrorReason::DeadlineBeforeCommit,
+            Refusal::OutcomeUnknown => ErrorReason::OutcomeUnknown,
+            Refusal::NotImplemented(_) => ErrorReason::NotImplemented,
+            Refusal::Fault => ErrorReason::Fault,
+        }
+    }
+
+    /// The sentence for the caller.
+    pub fn phrase(&self) -> Phrase {
+        match self {
+            Refusal::Invalid(invalid) => Phrase::made(invalid.text(Lang::Zh), invalid.text(Lang::En)),
+            Refusal::Conflict(difference) => difference.phrase(),
+            Refusal::AlreadySettled { setl_id } => Phrase::made(
+                format!("本次就诊已结算：setl_id `{setl_id}`"),
+                format!("the visit is settled already: setl_id `{setl_id}`"),
+            ),
+            Refusal::Blocked { setl_id } => Phrase::made(
+                format!("须先撤销其后的结算 `{setl_id}`"),
+                format!("the later settlement `{setl_id}` must be cancelled first"),
+            ),
+            Refusal::AlreadyCancelled => Phrase::fixed("该结算已撤销", "the settlement is cancelled already"),
+            Refusal::Unresolved(unresolved) => unresolved_phrase(unresolved),
+            Refusal::NotFound => Phrase::fixed("结算不存在", "no such settlement"),
+            Refusal::Busy => {
+                Phrase::fixed("系统繁忙，请稍后重发同一报文", "busy: send the same message again shortly")
+            }
+            Refusal::AnswerTooLarge { bytes, limit } => Phrase::made(
+                format!("应答 {bytes} 字节，超过上限 {limit}，未记账"),
+                format!("the answer has {bytes} bytes, more than {limit}; nothing was booked"),
+            ),
+            Refusal::Stopped => Phrase::fixed(
+                "账本已停止，结果未知，请用 QueryByMsgid 查询",
+                "the ledger has stopped; the outcome is unknown, ask QueryByMsgid",
+            ),
+            Refusal::DeadlineBeforeCommit => {
+                Phrase::fixed("已超时，未记账", "the deadline passed; nothing was booked")
+            }
+            Refusal::OutcomeUnknown => Phrase::fixed(
+                "已超时，结果未知，请用 QueryByMsgid 查询或重发同一报文",
+                "the deadline passed; the outcome is unknown, ask QueryByMsgid or send the same message again",
+            ),
+            Refusal::NotImplemented(call) => {
+                Phrase::made(format!("{call} 尚未实现"), format!("{call} is not implemented yet"))
+            }
+            Refusal::Fault => Phrase::fixed(
+                "系统故障，未记账，请联系运维",
+                "a fault of the engine; nothing was booked, contact the operator",
+            ),
+        }
+    }
+}
+
+fn unresolved_phrase(unresolved: &Unresolved) -> Phrase {
+    let zh = match unresolved {
+        Unresolved::NoProgramme { insutype, insuplc_admdvs, date } => {
+            format!("{date} 没有适用于险种 {insutype}、参保地 {insuplc_admdvs} 的方案")
+        }
+        Unresolved::OutsideDates { pack, date } => format!("规则包 `{pack}` 在 {date} 没有版本"),
+        Unresolved::OutOfScope { pack, reason } => {
+            format!("规则包 `{pack}` 没有此情形的规则：{}", reason.text(Lang::Zh))
+        }
+        Unresolved::UnknownProduct { product, programme } => {
+            format!("保单产品 `{product}` 不在方案 `{programme}` 中")
+        }
+        Unresolved::TwoPolicies { product, date } => {
+            format!("产品 `{product}` 在 {date} 有两份有效保单")
+        }
+    };
+    Phrase::made(zh, unresolved.to_string())
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Status {
+        let reason = refusal.reason();
+        let Phrase { zh, en } = refusal.phrase();
+        let message = en.to_string();
+        let mut metadata =
+            HashMap::from([("zh".to_owned(), zh.into_owned()), ("en".to_owned(), en.into_owned())]);
+        let mut details = ErrorDetails::new();
+        match &refusal {
+            Refusal::Invalid(invalid) => {
+                if let Some(first) = invalid.faults().first() {
+                    metadata.insert("field".to_owned(), first.field.clone());
+                    metadata.insert("code".to_owned(), first.code.code().to_owned());
+                }
+                metadata.insert("faults".to_owned(), invalid.count().to_string());
+                details.set_bad_request(violations(invalid));
+            }
+            Refusal::Conflict(difference) => {
+                metadata.insert("field".to_owned(), difference.field.clone());
+            }
+            Refusal::AlreadySettled { setl_id } | Refusal::Blocked { setl_id } => {
+                metadata.insert("setl_id".to_owned(), setl_id.clone());
+            }
+            Refusal::Busy => {
+                details.set_retry_info(Some(BUSY_RETRY));
+            }
+            _ => {}
+        }
+        details.set_error_info(reason.code(), DOMAIN, metadata);
+        Status::with_error_details(reason.grpc(), message, details)
+    }
+}
+
+/// As many faults as fit the trailers, in the order of the message.
+fn violations(invalid: &InvalidMessage) -> Vec<FieldViolation> {
+    let mut bytes = 0;
+    let mut violations = Vec::new();
+    for fault in invalid.faults() {
+        let (zh, en) = (fault.text(Lang::Zh), fault.text(Lang::En));
+        bytes += fault.field.len() + zh.len() + en.len();
+        if bytes > VIOLATIONS_BYTES_MAX {
+            break;
+        }
+        violations.push(FieldViolation {
+            field: fault.field.clone(),
+            description: en,
+            reason: fault.code.code().to_ascii_uppercase(),
+            localized_message: Some(LocalizedMessage::new("zh-CN", zh)),
+        });
+    }
+    violations
+}

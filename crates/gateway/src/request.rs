@@ -1,0 +1,187 @@
+//! From the wire to the vocabulary: a message becomes a claim, or everything that is wrong with it.
+//!
+//! This is the only way in. What leaves here is well formed, lies on real dates, adds up and names rows that exist, so
+//! that neither the core nor the ledger looks at a text again. Names and certificates stop here. It must not know any
+//! rule, nor whether the message came over the network or from a file.
+
+mod fields;
+mod lines;
+mod national;
+mod person;
+mod visit;
+
+use std::sync::Arc;
+
+use bedside_claim::{AccountUse, Bill, Claim};
+
+use self::fields::{AREA, Charset, ID, Place, Reader, TextForm};
+use crate::invalid::{InvalidCode, InvalidMessage, Phrase};
+use crate::v1;
+
+/// Who calls and which call it is: what makes a message the same message when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// `msgid`: chosen and stored by the hospital before the call.
+    pub msgid: Arc<str>,
+    /// `fixmedins_code`: scope of the `msgid`.
+    pub fixmedins_code: Arc<str>,
+}
+
+/// A checked request to cancel a settlement (2305).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// The call.
+    pub envelope: Envelope,
+    /// `psn_no`.
+    pub psn_no: Arc<str>,
+    /// `mdtrt_id`: must be the settlement's own.
+    pub mdtrt_id: Arc<str>,
+    /// `setl_id`: the settlement to cancel.
+    pub setl_id: Arc<str>,
+}
+
+/// `msgid`.
+const MSGID: TextForm = TextForm::up_to(Charset::MessageId, 30);
+/// `fixmedins_code`.
+const FIXMEDINS_CODE: TextForm = TextForm::up_to(Charset::Alphanumeric, 30);
+
+/// The claim of a discharge in one document.
+///
+/// *Units*: `policyinfo.enddate` and the identity's `endtime` are the last day inside on the wire and become the first
+/// day after in the claim. An empty `setl_date` is the day of discharge.
+///
+/// # Errors
+/// [`InvalidMessage`] with every fault found (50 listed): fields that are missing, too long or badly formed, codes no
+/// table has, dates that are not real or out of order, rows that are named and not there, lines and totals that do not
+/// add up (identities I3, I4, I5), and a national answer whose identities (I1, I2, I3, I7, I8) do not hold.
+pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), InvalidMessage> {
+    let mut reader = Reader::default();
+    let envelope = envelope(&mut reader, request.header.as_ref());
+    let visit = visit::read(&mut reader, request);
+    let person = person::read(&mut reader, request, visit.as_ref());
+    let lines = lines::read(&mut reader, &request.feedetail, visit.as_ref());
+    let data = settle_data(&mut reader, request.data.as_ref());
+    let medfee_sumamt = data.as_ref().map(|(_, medfee_sumamt)| *medfee_sumamt);
+    let bill = lines::bill(&mut reader, request, lines, medfee_sumamt);
+    let adopted = match &request.national {
+        None => Some(None),
+        Some(answer) => national::read(&mut reader, answer, bill.as_ref()).map(Some),
+    };
+    let claim = claim(envelope, visit, person, data.map(|(account, _)| account), bill, adopted);
+    reader.faults.finish(claim)
+}
+
+fn claim(
+    envelope: Option<Envelope>,
+    visit: Option<bedside_claim::Visit>,
+    person: Option<bedside_claim::Person>,
+    account: Option<AccountUse>,
+    bill: Option<Bill>,
+    adopted: Option<Option<bedside_claim::AdoptedResult>>,
+) -> Option<(Envelope, Claim)> {
+    Some((
+        envelope?,
+        Claim { person: person?, visit: visit?, bill: bill?, account: account?, adopted: adopted? },
+    ))
+}
+
+/// The checked request to cancel a settlement.
+///
+/// # Errors
+/// [`InvalidMessage`] with every fault found: missing or badly formed `msgid`, `fixmedins_code`, `psn_no`,
+/// `mdtrt_id` or `setl_id`.
+pub fn cancel(request: &v1::CancelSettlementRequest) -> Result<Cancellation, InvalidMessage> {
+    let mut reader = Reader::default();
+    let envelope = envelope(&mut reader, request.header.as_ref());
+    let psn_no = reader.text(Place::Top, "psn_no", &request.psn_no, ID);
+    let mdtrt_id = reader.text(Place::Top, "mdtrt_id", &request.mdtrt_id, ID);
+    let setl_id = reader.text(Place::Top, "setl_id", &request.setl_id, ID);
+    let cancellation = cancellation(envelope, psn_no, mdtrt_id, setl_id);
+    reader.faults.finish(cancellation)
+}
+
+fn cancellation(
+    envelope: Option<Envelope>,
+    psn_no: Option<Arc<str>>,
+    mdtrt_id: Option<Arc<str>>,
+    setl_id: Option<Arc<str>>,
+) -> Option<Cancellation> {
+    Some(Cancellation { envelope: envelope?, psn_no: psn_no?, mdtrt_id: mdtrt_id?, setl_id: setl_id? })
+}
+
+/// The call that `QueryByMsgid` asks about.
+///
+/// # Errors
+/// [`InvalidMessage`]: missing or badly formed `fixmedins_code` or `msgid`.
+pub fn query(request: &v1::QueryByMsgidRequest) -> Result<Envelope, InvalidMessage> {
+    let mut reader = Reader::default();
+    let fixmedins_code = reader.text(Place::Top, "fixmedins_code", &request.fixmedins_code, FIXMEDINS_CODE);
+    let msgid = reader.text(Place::Top, "msgid", &request.msgid, MSGID);
+    let envelope = match (msgid, fixmedins_code) {
+        (Some(msgid), Some(fixmedins_code)) => Some(Envelope { msgid, fixmedins_code }),
+        _ => None,
+    };
+    reader.faults.finish(envelope)
+}
+
+/// Checks the fields that `GetSettlement` needs: `setl_id` and the `psn_no` it must belong to.
+///
+/// # Errors
+/// [`InvalidMessage`]: one of them missing, or a field badly formed.
+pub fn get_settlement(request: &v1::GetSettlementRequest) -> Result<(), InvalidMessage> {
+    let mut reader = Reader::default();
+    let setl_id = reader.text(Place::Top, "setl_id", &request.setl_id, ID);
+    let psn_no = reader.text(Place::Top, "psn_no", &request.psn_no, ID);
+    reader.optional_text(Place::Top, "mdtrt_id", &request.mdtrt_id, ID);
+    reader.optional_text(Place::Top, "fixmedins_code", &request.fixmedins_code, FIXMEDINS_CODE);
+    reader.faults.finish(setl_id.and(psn_no).map(|_| ()))
+}
+
+/// The benefit year that `GetAccumulators` asks about; `None` asks about every year.
+///
+/// # Errors
+/// [`InvalidMessage`]: `psn_no` missing, or a field badly formed.
+pub fn get_accumulators(request: &v1::GetAccumulatorsRequest) -> Result<Option<i16>, InvalidMessage> {
+    let mut reader = Reader::default();
+    let psn_no = reader.text(Place::Top, "psn_no", &request.psn_no, ID);
+    reader.optional_text(Place::Top, "fixmedins_code", &request.fixmedins_code, FIXMEDINS_CODE);
+    let allowed = Phrase::fixed("四位年份", "a year of four digits");
+    let four_digits = |year: &str| (year.len() == 4).then(|| year.parse::<u16>().ok()).flatten();
+    let read = |year: &str| four_digits(year).and_then(|year| i16::try_from(year).ok()).map(Some);
+    let year = reader.optional_code(Place::Top, "year", &request.year, None, read, allowed);
+    reader.faults.finish(year.filter(|_| psn_no.is_some()))
+}
+
+fn envelope(reader: &mut Reader, header: Option<&v1::Header>) -> Option<Envelope> {
+    let header = reader.node("header", header)?;
+    let place = Place::Node("header");
+    let msgid = reader.text(place, "msgid", &header.msgid, MSGID);
+    let fixmedins_code = reader.text(place, "fixmedins_code", &header.fixmedins_code, FIXMEDINS_CODE);
+    reader.optional_text(place, "opter", &header.opter, TextForm::up_to(Charset::Text, 30));
+    reader.optional_text(place, "opter_name", &header.opter_name, TextForm::up_to(Charset::Text, 50));
+    reader.optional_time(place, "inf_time", &header.inf_time, fields::Era::Visit);
+    reader.optional_text(place, "insuplc_admdvs", &header.insuplc_admdvs, AREA);
+    Some(Envelope { msgid: msgid?, fixmedins_code: fixmedins_code? })
+}
+
+/// Whether the account may pay, and the stated total.
+fn settle_data(
+    reader: &mut Reader,
+    data: Option<&v1::SettleData>,
+) -> Option<(AccountUse, bedside_claim::Money)> {
+    let data = reader.node("data", data)?;
+    let place = Place::Node("data");
+    let medfee_sumamt = reader.money(place, "medfee_sumamt", &data.medfee_sumamt);
+    if !matches!(data.psn_setlway.as_str(), "" | "01") {
+        let allowed = Phrase::fixed("01 按项目结算", "01 (settled by item)");
+        reader.fault(place, "psn_setlway", InvalidCode::NotSupported, &data.psn_setlway, allowed);
+    }
+    let account = reader.flag(place, "acct_used_flag", &data.acct_used_flag);
+    if reader.optional_flag(place, "mid_setl_flag", &data.mid_setl_flag) == Some(true) {
+        let allowed = Phrase::fixed("0：尚不支持中途结算", "0: mid-stay settlement is not supported yet");
+        reader.fault(place, "mid_setl_flag", InvalidCode::MidSettlement, &data.mid_setl_flag, allowed);
+    }
+    reader.optional_text(place, "invono", &data.invono, TextForm::up_to(Charset::Text, 50));
+    let account = if account? { AccountUse::Use } else { AccountUse::Keep };
+    Some((account, medfee_sumamt?))
+}

@@ -1,0 +1,158 @@
+//! Where, when and why: header, mdtrtinfo, dscginfo, diseinfo and the day of settlement become a visit.
+
+use std::sync::Arc;
+
+use bedside_claim::{
+    Date, DateTime, Diagnosis, DiagnosisRole, Hospital, HospitalTier, OutOfAreaFiling, Setting, Visit,
+};
+
+use super::fields::{AREA, Charset, Era, ID, Place, Reader, TextForm};
+use crate::invalid::{InvalidCode, Phrase};
+use crate::v1;
+
+/// The visit; `None` when a part of it is missing or wrong, which the reader then knows.
+pub(super) fn read(reader: &mut Reader, request: &v1::SettleBillRequest) -> Option<Visit> {
+    let hospital = hospital(reader, request.header.as_ref());
+    let admission = admission(reader, request.mdtrtinfo.as_ref());
+    let endtime = discharge(reader, request.dscginfo.as_ref());
+    let begntime = admission.as_ref().map(|admission| admission.begntime);
+    let setl_date = settlement_day(reader, request.data.as_ref(), endtime);
+    if let (Some(begntime), Some(endtime)) = (begntime, endtime)
+        && endtime < begntime
+    {
+        let allowed = Phrase::fixed("不早于 mdtrtinfo.begntime", "not before mdtrtinfo.begntime");
+        let value = request.dscginfo.as_ref().map_or("", |dscginfo| &dscginfo.endtime);
+        reader.fault(Place::Node("dscginfo"), "endtime", InvalidCode::DateOrder, value, allowed);
+        return None;
+    }
+    let diagnoses = diagnoses(reader, &request.diseinfo);
+    let admission = admission?;
+    Some(Visit {
+        mdtrt_id: admission.mdtrt_id,
+        hospital: hospital?,
+        med_type: admission.med_type,
+        setting: admission.setting,
+        begntime: admission.begntime,
+        endtime: endtime?,
+        setl_date: setl_date?,
+        filing: admission.filing,
+        diagnoses: diagnoses?,
+    })
+}
+
+fn hospital(reader: &mut Reader, header: Option<&v1::Header>) -> Option<Hospital> {
+    // A missing header is noted where the envelope is read.
+    let header = header?;
+    let place = Place::Node("header");
+    let name = TextForm::up_to(Charset::Text, 200);
+    let fixmedins_name = reader.text(place, "fixmedins_name", &header.fixmedins_name, name);
+    let mdtrtarea_admvs = reader.text(place, "mdtrtarea_admvs", &header.mdtrtarea_admvs, AREA);
+    let levels = Phrase::fixed("01 至 11", "01 to 11");
+    let tier = reader.code(place, "hosp_lv", &header.hosp_lv, HospitalTier::from_hosp_lv, levels);
+    let community = reader.optional_flag(place, "community_flag", &header.community_flag);
+    Some(Hospital {
+        fixmedins_code: Arc::from(header.fixmedins_code.as_str()),
+        fixmedins_name: fixmedins_name?,
+        tier: if community? { HospitalTier::Community } else { tier? },
+        mdtrtarea_admvs: mdtrtarea_admvs?,
+    })
+}
+
+struct Admission {
+    mdtrt_id: Arc<str>,
+    med_type: Arc<str>,
+    setting: Setting,
+    begntime: DateTime,
+    filing: Option<OutOfAreaFiling>,
+}
+
+fn admission(reader: &mut Reader, mdtrtinfo: Option<&v1::MdtrtInfo>) -> Option<Admission> {
+    let info = reader.node("mdtrtinfo", mdtrtinfo)?;
+    let place = Place::Node("mdtrtinfo");
+    let mdtrt_id = reader.text(place, "mdtrt_id", &info.mdtrt_id, ID);
+    let types = Phrase::fixed(
+        "2 至 6 位国家医疗类别，首两位为 11-16、19、21-28、51-53、81、91、92",
+        "a national med_type of 2 to 6 digits that begins with 11-16, 19, 21-28, 51-53, 81, 91 or 92",
+    );
+    let setting = reader.code(place, "med_type", &info.med_type, Setting::from_med_type, types);
+    let begntime = reader.time(place, "begntime", &info.begntime, Era::Visit);
+    let local = TextForm::up_to(Charset::Text, 30);
+    reader.optional_text(place, "ipt_no", &info.ipt_no, local);
+    reader.optional_text(place, "adm_dept_codg", &info.adm_dept_codg, local);
+    reader.optional_text(place, "adm_bed", &info.adm_bed, local);
+    let filings = Phrase::fixed(
+        "空、long_term、referral、emergency_unfiled、unfiled",
+        "empty, long_term, referral, emergency_unfiled or unfiled",
+    );
+    let known = |name: &str| OutOfAreaFiling::from_name(name).map(Some);
+    let filing = reader.optional_code(place, "oarea_filing", &info.oarea_filing, None, known, filings);
+    Some(Admission {
+        mdtrt_id: mdtrt_id?,
+        med_type: Arc::from(info.med_type.as_str()),
+        setting: setting?,
+        begntime: begntime?,
+        filing: filing?,
+    })
+}
+
+fn discharge(reader: &mut Reader, dscginfo: Option<&v1::DscgInfo>) -> Option<DateTime> {
+    let info = reader.node("dscginfo", dscginfo)?;
+    let place = Place::Node("dscginfo");
+    let endtime = reader.time(place, "endtime", &info.endtime, Era::Visit);
+    let ways = Phrase::fixed("空、1、2、3、4、5、9", "empty, 1, 2, 3, 4, 5 or 9");
+    let known = |way: &str| matches!(way, "1" | "2" | "3" | "4" | "5" | "9").then_some(());
+    reader.optional_code(place, "dscg_way", &info.dscg_way, (), known, ways);
+    let local = TextForm::up_to(Charset::Text, 30);
+    reader.optional_text(place, "dscg_dept_codg", &info.dscg_dept_codg, local);
+    endtime
+}
+
+fn settlement_day(
+    reader: &mut Reader,
+    data: Option<&v1::SettleData>,
+    endtime: Option<DateTime>,
+) -> Option<Date> {
+    // A missing node is noted where the rest of it is read.
+    let data = data?;
+    let place = Place::Node("data");
+    let stated = reader.optional_date(place, "setl_date", &data.setl_date, Era::Visit)?;
+    let Some(setl_date) = stated else { return endtime.map(DateTime::date) };
+    if endtime.is_some_and(|endtime| setl_date < endtime.date()) {
+        let allowed = Phrase::fixed("不早于 dscginfo.endtime 当日", "not before the day of dscginfo.endtime");
+        reader.fault(place, "setl_date", InvalidCode::DateOrder, &data.setl_date, allowed);
+        return None;
+    }
+    Some(setl_date)
+}
+
+/// Main diagnoses first, otherwise in the order in which they were sent.
+fn diagnoses(reader: &mut Reader, rows: &[v1::DiseInfo]) -> Option<Vec<Diagnosis>> {
+    let mut diagnoses = Vec::with_capacity(rows.len());
+    let mut complete = true;
+    for (index, row) in rows.iter().enumerate() {
+        match diagnosis(reader, Place::Row("diseinfo", index), row) {
+            Some(diagnosis) => diagnoses.push(diagnosis),
+            None => complete = false,
+        }
+    }
+    let has_main = diagnoses.iter().any(|diagnosis| diagnosis.role == DiagnosisRole::Main);
+    if complete && !rows.is_empty() && !has_main {
+        let allowed = Phrase::fixed("至少一行 maindiag_flag 为 1", "at least one row with maindiag_flag 1");
+        reader.list_fault("diseinfo", rows.len(), InvalidCode::NoMainDiagnosis, allowed);
+        return None;
+    }
+    diagnoses.sort_by_key(|diagnosis| diagnosis.role == DiagnosisRole::Other);
+    complete.then_some(diagnoses)
+}
+
+fn diagnosis(reader: &mut Reader, place: Place<'_>, row: &v1::DiseInfo) -> Option<Diagnosis> {
+    let kinds = Phrase::fixed("空、1、2、3", "empty, 1, 2 or 3");
+    let known = |kind: &str| matches!(kind, "1" | "2" | "3").then_some(());
+    reader.optional_code(place, "diag_type", &row.diag_type, (), known, kinds);
+    let main = reader.flag(place, "maindiag_flag", &row.maindiag_flag);
+    reader.optional_text(place, "diag_srt_no", &row.diag_srt_no, TextForm::up_to(Charset::Digits, 2));
+    let diag_code = reader.text(place, "diag_code", &row.diag_code, TextForm::up_to(Charset::Visible, 20));
+    let diag_name = reader.text(place, "diag_name", &row.diag_name, TextForm::up_to(Charset::Text, 100));
+    let role = if main? { DiagnosisRole::Main } else { DiagnosisRole::Other };
+    Some(Diagnosis { diag_code: diag_code?, diag_name: diag_name?, role })
+}

@@ -34,7 +34,7 @@ use crate::remainder::Remainder;
 /// Settles one claim.
 ///
 /// *Units*: CNY to the fen. Bands, factors and the catalogue's split round half away from zero, once each
-/// (`docs/rounding.md`); odd fen of an allocation go to the largest remainder, ties to the earliest line.
+/// (`docs/rounding.md`); odd fen of an allocation go to the largest remainder, ties to the earliest line by time and number.
 ///
 /// # Errors
 /// [`Fault`] when an amount leaves its range, a pack has no value for a case that it lets in, or a fen would be lost:
@@ -117,7 +117,7 @@ impl<'a> Settling<'a> {
             claim,
             programme,
             accumulators,
-            remainder: Remainder::new(line_splits),
+            remainder: Remainder::new(&claim.bill, line_splits),
             payments: Vec::with_capacity(8),
             columns: Vec::with_capacity(8),
             hospital: vec![Money::ZERO; lines],

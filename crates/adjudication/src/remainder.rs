@@ -1,7 +1,8 @@
 //! What is left of every line, part by part, and how a payment is spread over it.
 //!
 //! A payer first gathers the cells (line x pool) that it pays from, then pays an amount from them in proportion.
-//! Invariant: no cell passes zero, so no fen is paid twice.
+//! Invariants: no cell passes zero, so no fen is paid twice; lines are taken by time and number, not by their place
+//! on the bill, so that the order in which a hospital sends them moves no odd fen from one payer's base to another's.
 
 use bedside_claim::split::largest_remainder;
 use bedside_claim::{Bill, Fault, LineSplit, Money, Pool};
@@ -10,6 +11,8 @@ use bedside_policy::Base;
 /// The cells left, and the ones gathered last.
 pub(crate) struct Remainder {
     cells: Vec<[Money; 4]>,
+    /// The lines by `fee_ocur_time` and `feedetl_sn`: the order in which odd fen are given.
+    order: Vec<usize>,
     gathered: Vec<(usize, Pool)>,
     weights: Vec<Money>,
     parts: Vec<Money>,
@@ -17,9 +20,13 @@ pub(crate) struct Remainder {
 }
 
 impl Remainder {
-    pub(crate) fn new(line_splits: &[LineSplit]) -> Remainder {
+    pub(crate) fn new(bill: &Bill, line_splits: &[LineSplit]) -> Remainder {
         let lines = line_splits.len();
+        let mut order: Vec<usize> = (0..lines).collect();
+        let key = |line: usize| (bill.lines()[line].fee_ocur_time, &bill.lines()[line].feedetl_sn);
+        order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));
         Remainder {
+            order,
             cells: line_splits.iter().map(|line| line.split.parts()).collect(),
             gathered: Vec::with_capacity(lines),
             weights: Vec::with_capacity(lines),
@@ -49,12 +56,12 @@ impl Remainder {
         self.gathered.clear();
         self.weights.clear();
         let mut total = Money::ZERO;
-        for (line, cells) in self.cells.iter().enumerate() {
+        for &line in &self.order {
             if !counts(line) {
                 continue;
             }
             for pool in pools {
-                let left = cells[pool.index()];
+                let left = self.cells[line][pool.index()];
                 if !left.is_zero() {
                     self.gathered.push((line, *pool));
                     self.weights.push(left);
@@ -67,7 +74,7 @@ impl Remainder {
 
     /// Pays `amount` from the gathered cells in proportion to them; returns each line's share.
     ///
-    /// *Units*: fen; odd fen to the largest remainder, ties to the earliest line, then the pool order.
+    /// *Units*: fen; odd fen to the largest remainder, ties to the earliest line by time and number, then the pool order.
     pub(crate) fn pay_gathered(&mut self, amount: Money) -> Result<Vec<Money>, Fault> {
         let mut column = vec![Money::ZERO; self.cells.len()];
         if amount.is_zero() {

@@ -1,4 +1,5 @@
 //! Every Markdown case under `fixtures/cases`, with the packs that come with the program.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -226,7 +226,7 @@ fn totals(settlement: &Settlement) -> Vec<Money> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_fen_has_one_payer_and_no_limit_is_passed(history in history()) {

@@ -60,7 +60,10 @@ pub trait RowFormat: Sync {
     fn key(&self, row: &Self::Row) -> RowKey;
 
     /// The result on one line, without the line end.
-    fn write(&self, row: &Self::Row, settlement: &Settlement) -> String;
+    ///
+    /// # Errors
+    /// A sentence, when the settlement cannot be put into words: a fault.
+    fn write(&self, row: &Self::Row, settlement: &Settlement) -> Result<String, String>;
 }
 
 /// How far a run has come.
@@ -216,7 +219,10 @@ fn settle_person<F: RowFormat>(
                 Err(Reject { line: *line, code: "already_settled".to_owned(), reason })
             }
             None => settle(claim, library, &mut accumulators)
-                .map(|settlement| (format.write(row, &settlement), settlement))
+                .and_then(|settlement| match format.write(row, &settlement) {
+                    Ok(text) => Ok((text, settlement)),
+                    Err(reason) => Err(("fault", reason)),
+                })
                 .map_err(|(code, reason)| Reject { line: *line, code: code.to_owned(), reason }),
         };
         if outcome.is_ok() {

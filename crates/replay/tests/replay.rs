@@ -38,8 +38,8 @@ impl RowFormat for Words {
         RowKey { fixmedins_code: Arc::from("H"), msgid: format!("{}-{}", claim.visit.mdtrt_id, row.0).into() }
     }
 
-    fn write(&self, row: &(usize, Claim), settlement: &Settlement) -> String {
-        format!("{} {} {}", row.1.visit.mdtrt_id, row.0, settlement.psn_cash_pay)
+    fn write(&self, row: &(usize, Claim), settlement: &Settlement) -> Result<String, String> {
+        Ok(format!("{} {} {}", row.1.visit.mdtrt_id, row.0, settlement.psn_cash_pay))
     }
 }
 

@@ -5,6 +5,7 @@
 //! to the log, which holds no personal data either. `docs/errors.md` lists every code, and a test keeps it complete.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use bedside_claim::Lang;
@@ -76,8 +77,8 @@ reasons! {
         "cancel the later one first";
     /// The settlement is cancelled.
     AlreadyCancelled, "ALREADY_CANCELLED", FailedPrecondition,
-        "the settlement was cancelled before, under another msgid",
-        "nothing; GetSettlement names the cancellation";
+        "the settlement was cancelled before, under another msgid, by `setl_id`",
+        "nothing: it is cancelled";
     /// No programme for the insurance.
     NoProgramme, "NO_PROGRAMME", FailedPrecondition,
         "no programme is known for the insurance type and area of the person",
@@ -150,7 +151,10 @@ pub enum Refusal {
         setl_id: String,
     },
     /// The settlement is cancelled.
-    AlreadyCancelled,
+    AlreadyCancelled {
+        /// By this cancellation.
+        setl_id: String,
+    },
     /// No programme applies.
     Unresolved(Unresolved),
     /// No such settlement, or not the caller's.
@@ -184,7 +188,7 @@ impl Refusal {
             Refusal::Conflict(_) => ErrorReason::MessageConflict,
             Refusal::AlreadySettled { .. } => ErrorReason::AlreadySettled,
             Refusal::Blocked { .. } => ErrorReason::BlockedByLater,
-            Refusal::AlreadyCancelled => ErrorReason::AlreadyCancelled,
+            Refusal::AlreadyCancelled { .. } => ErrorReason::AlreadyCancelled,
             Refusal::Unresolved(Unresolved::NoProgramme { .. }) => ErrorReason::NoProgramme,
             Refusal::Unresolved(Unresolved::OutsideDates { .. }) => ErrorReason::PackOutsideDates,
             Refusal::Unresolved(Unresolved::OutOfScope { .. }) => ErrorReason::CaseOutOfScope,
@@ -214,7 +218,10 @@ impl Refusal {
                 format!("须先撤销其后的结算 `{setl_id}`"),
                 format!("the later settlement `{setl_id}` must be cancelled first"),
             ),
-            Refusal::AlreadyCancelled => Phrase::fixed("该结算已撤销", "the settlement is cancelled already"),
+            Refusal::AlreadyCancelled { setl_id } => Phrase::made(
+                format!("该结算已被 `{setl_id}` 撤销"),
+                format!("the settlement is cancelled already, by `{setl_id}`"),
+            ),
             Refusal::Unresolved(unresolved) => unresolved_phrase(unresolved),
             Refusal::NotFound => Phrase::fixed("结算不存在", "no such settlement"),
             Refusal::Busy => {
@@ -245,6 +252,14 @@ impl Refusal {
         }
     }
 }
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.phrase().en)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 fn unresolved_phrase(unresolved: &Unresolved) -> Phrase {
     let zh = match unresolved {
@@ -285,7 +300,9 @@ impl From<Refusal> for Status {
             Refusal::Conflict(difference) => {
                 metadata.insert("field".to_owned(), difference.field.clone());
             }
-            Refusal::AlreadySettled { setl_id } | Refusal::Blocked { setl_id } => {
+            Refusal::AlreadySettled { setl_id }
+            | Refusal::Blocked { setl_id }
+            | Refusal::AlreadyCancelled { setl_id } => {
                 metadata.insert("setl_id".to_owned(), setl_id.clone());
             }
             Refusal::Busy => {

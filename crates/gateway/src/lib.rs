@@ -1,7 +1,7 @@
 //! The door: protobuf and JSON at the edge, the gRPC service, its limits and its errors.
 //!
 //! A message comes in through [`request`] (or is refused with everything that is [`invalid`] about it), goes through
-//! the core, and leaves through [`answer`]. [`canonical`] says when two messages are the same one. The server serves
+//! the core, and leaves through [`answer`]. [`canonical`] says when two messages are the same one. [`server`] serves
 //! all this over gRPC, and [`errors`] says what a caller is told when there is no answer. This is the only crate that
 //! knows protobuf, and it knows no rule, no amount's meaning and no byte on disk.
 //!
@@ -21,10 +21,16 @@
 pub mod answer;
 pub mod canonical;
 pub mod case;
+mod connection;
+mod deadline;
+mod desk;
 pub mod errors;
 pub mod invalid;
 pub mod request;
+pub mod server;
+mod service;
 pub mod wire;
 
 pub use case::{CaseError, CaseProblem, parse_case, to_json};
+pub use server::{Config, Gateway, Limits};
 pub use wire::v1;

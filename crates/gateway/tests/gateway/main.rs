@@ -7,5 +7,8 @@ mod base;
 mod cases;
 mod conflicts;
 mod error_docs;
+mod house;
 mod privacy;
+mod surroundings;
+mod whole_trips;
 mod wrong_bills;

@@ -1,0 +1,456 @@
+//! The desk where a checked message meets the core and the ledger.
+//!
+//! A message is converted before it is submitted; the ledger's committer then decides with the accumulators as they
+//! stand, so that two bills of one person never see the same state. Nobody's leaving cancels a commit: the answer is
+//! stored, and the same message gets it. It must not know tonic beyond the refusals it returns.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bedside_adjudication::adjudicate;
+use bedside_claim::{Accumulators, Claim, Fault};
+use bedside_ledger::{
+    Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Conflict, Decision, Health, Ledger,
+    MessageKey, PersonKey, Posting, ReadError, RecordKind, SettleError, SettleEvent, SettlementStatus,
+};
+use bedside_policy::{Library, Programme, Unresolved};
+use prost::Message;
+use tokio::sync::{oneshot, watch};
+
+use crate::answer::{self, Booking};
+use crate::canonical::{self, Difference};
+use crate::deadline::Deadline;
+use crate::errors::Refusal;
+use crate::request::{self, Cancellation, Envelope};
+use crate::v1;
+
+/// Bills with more lines are converted on a thread that may block, so that they hold up no other call.
+const INLINE_LINES_MAX: usize = 1_000;
+
+/// Bytes that the largest response has beside the settlement in it.
+const WRAPPING_BYTES_MAX: usize = 256;
+
+const BOOKED: &str = "booked";
+const CANCELLED: &str = "cancelled";
+
+/// Everything that calls share.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    tenant: Arc<str>,
+    ledger: Ledger,
+    library: Arc<Library>,
+    answer_bytes_max: usize,
+    /// Turned once, when the ledger is found stopped.
+    stopped: Arc<watch::Sender<bool>>,
+}
+
+/// A message that was read: what is stored of it, and what it asks.
+///
+/// The programme is looked up before the commit, but a message that was booked once is answered from the ledger even
+/// when its pack is gone since.
+struct Read {
+    bytes: Vec<u8>,
+    envelope: Envelope,
+    claim: Claim,
+    programme: Result<Arc<Programme>, Unresolved>,
+}
+
+/// A message that could not be read, and what is needed to see whether it was booked by an earlier release.
+struct Unread {
+    refusal: Refusal,
+    message: Option<MessageKey>,
+    bytes: Vec<u8>,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        tenant: Arc<str>,
+        ledger: Ledger,
+        library: Arc<Library>,
+        answer_bytes_max: usize,
+    ) -> Desk {
+        let (stopped, _) = watch::channel(false);
+        Desk { tenant, ledger, library, answer_bytes_max, stopped: Arc::new(stopped) }
+    }
+
+    /// Turns to true once the ledger is found stopped.
+    pub(crate) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.subscribe()
+    }
+
+    /// Why the ledger stopped; nothing while it commits.
+    pub(crate) fn ledger_stopped(&self) -> Option<String> {
+        match self.ledger.health() {
+            Health::Serving => None,
+            Health::Stopped { reason } => Some(reason),
+        }
+    }
+
+    /// Books a bill, or returns what was booked under its `msgid`.
+    pub(crate) async fn settle_bill(
+        &self,
+        request: v1::SettleBillRequest,
+        deadline: Deadline,
+    ) -> Result<v1::Settlement, Refusal> {
+        let read = if request.feedetail.len() > INLINE_LINES_MAX {
+            let desk = self.clone();
+            blocking(move || desk.read(request)).await?
+        } else {
+            self.read(request)
+        };
+        let read = match read {
+            Ok(read) => read,
+            Err(unread) => return self.booked_before(*unread).await,
+        };
+        let Read { bytes, envelope, claim, programme } = read;
+        let event = SettleEvent {
+            message: self.message_key(&envelope),
+            person: self.person_key(&claim.person.psn_no),
+            mdtrt_id: Arc::clone(&claim.visit.mdtrt_id),
+            booked_at_ms: now_ms(),
+            request: bytes.clone(),
+        };
+        let answer_bytes_max = self.answer_bytes_max;
+        let decide = move |accumulators: &Accumulators, assigned: &Assigned| {
+            if deadline.has_passed() {
+                return Err(Refusal::DeadlineBeforeCommit);
+            }
+            let programme = programme.as_deref().map_err(|why| Refusal::Unresolved(why.clone()))?;
+            decide(&claim, &envelope, programme, accumulators, assigned, answer_bytes_max)
+        };
+        let (reply, answer) = oneshot::channel();
+        let send = move |result| drop(reply.send(result));
+        self.ledger.submit_settle(event, decide, send).map_err(|_| Refusal::Busy)?;
+        let committed = self.wait(answer, deadline).await?;
+        committed.map_err(|error| self.settle_refusal(error, &bytes)).and_then(stored_answer)
+    }
+
+    /// The whole answer; nothing is booked.
+    pub(crate) async fn pre_settle(&self, request: v1::SettleBillRequest) -> Result<v1::Settlement, Refusal> {
+        let desk = self.clone();
+        blocking(move || {
+            let Read { envelope, claim, programme, .. } =
+                desk.read(request).map_err(|unread| unread.refusal)?;
+            let programme = programme.map_err(Refusal::Unresolved)?;
+            let person = desk.person_key(&claim.person.psn_no);
+            let accumulators =
+                desk.ledger.accumulators(&person).map_err(|error| desk.read_refusal(&error))?;
+            let settlement = adjudicate(&claim, &programme, &accumulators)
+                .map_err(|fault| fault_refusal(&envelope, &fault))?;
+            answer::settlement(&claim, &envelope, &settlement, None)
+                .map_err(|fault| fault_refusal(&envelope, &fault))
+        })
+        .await?
+    }
+
+    /// Books the mirror of a settlement, or returns what was booked under the `msgid`.
+    pub(crate) async fn cancel(
+        &self,
+        request: v1::CancelSettlementRequest,
+        deadline: Deadline,
+    ) -> Result<v1::Settlement, Refusal> {
+        let cancellation = request::cancel(&request).map_err(Refusal::Invalid)?;
+        let sent = canonical::cancel_bytes(request);
+        let event = CancelEvent {
+            message: self.message_key(&cancellation.envelope),
+            person: self.person_key(&cancellation.psn_no),
+            setl_id: Arc::clone(&cancellation.setl_id),
+            booked_at_ms: now_ms(),
+            request: sent.clone(),
+        };
+        let decide = move |original: &BookedSettlement, assigned: &Assigned| {
+            if deadline.has_passed() {
+                return Err(Refusal::DeadlineBeforeCommit);
+            }
+            mirror(&cancellation, original, assigned)
+        };
+        let (reply, answer) = oneshot::channel();
+        let send = move |result| drop(reply.send(result));
+        self.ledger.submit_cancel(event, decide, send).map_err(|_| Refusal::Busy)?;
+        let committed = self.wait(answer, deadline).await?;
+        committed.map_err(|error| self.cancel_refusal(error, &sent)).and_then(stored_answer)
+    }
+
+    /// What became of a call.
+    pub(crate) async fn query(
+        &self,
+        request: v1::QueryByMsgidRequest,
+    ) -> Result<v1::QueryByMsgidResponse, Refusal> {
+        let envelope = request::query(&request).map_err(Refusal::Invalid)?;
+        let desk = self.clone();
+        blocking(move || {
+            let key = desk.message_key(&envelope);
+            let Some(message) = desk.ledger.message(&key).map_err(|error| desk.read_refusal(&error))? else {
+                return Ok(v1::QueryByMsgidResponse { outcome: "unknown".to_owned(), ..Default::default() });
+            };
+            let (infno, state) = match message.kind {
+                RecordKind::Settle => {
+                    let booked = desk.booked(&message.receipt.setl_id)?;
+                    ("2304", booked.map_or(BOOKED, |booked| state(&booked.status)))
+                }
+                RecordKind::Cancel { .. } => ("2305", CANCELLED),
+            };
+            Ok(v1::QueryByMsgidResponse {
+                outcome: "booked".to_owned(),
+                infno: infno.to_owned(),
+                settlement: Some(decode(&message.receipt.answer)?),
+                state: state.to_owned(),
+            })
+        })
+        .await?
+    }
+
+    /// A settlement of the person who asks; one of somebody else is not found.
+    pub(crate) async fn get_settlement(
+        &self,
+        request: v1::GetSettlementRequest,
+    ) -> Result<v1::GetSettlementResponse, Refusal> {
+        request::get_settlement(&request).map_err(Refusal::Invalid)?;
+        let desk = self.clone();
+        blocking(move || {
+            let booked = desk.booked(&request.setl_id)?.ok_or(Refusal::NotFound)?;
+            let settlement = decode(&booked.record.answer)?;
+            let asked = |field: &str, own: &str| field.is_empty() || field == own;
+            let own = *booked.record.person.psn_no == *request.psn_no
+                && asked(&request.mdtrt_id, &booked.record.mdtrt_id)
+                && asked(&request.fixmedins_code, &booked.record.message.fixmedins_code);
+            if !own {
+                return Err(Refusal::NotFound);
+            }
+            let cancelled_by = match &booked.status {
+                SettlementStatus::Booked => String::new(),
+                SettlementStatus::Cancelled { by, .. } => by.to_string(),
+            };
+            let state = state(&booked.status).to_owned();
+            Ok(v1::GetSettlementResponse { settlement: Some(settlement), state, cancelled_by })
+        })
+        .await?
+    }
+
+    /// What a person has used up.
+    pub(crate) async fn accumulators(
+        &self,
+        request: v1::GetAccumulatorsRequest,
+    ) -> Result<v1::GetAccumulatorsResponse, Refusal> {
+        let year = request::get_accumulators(&request).map_err(Refusal::Invalid)?;
+        let desk = self.clone();
+        blocking(move || {
+            let person = desk.person_key(&request.psn_no);
+            let accumulators =
+                desk.ledger.accumulators(&person).map_err(|error| desk.read_refusal(&error))?;
+            let of_year =
+                accumulators.iter().filter(|(key, _)| year.is_none_or(|year| key.benefit_year == year));
+            let accumulators = of_year
+                .map(|(key, value)| v1::Accumulator {
+                    benefit_year: key.benefit_year.to_string(),
+                    pack_id: key.pack.to_string(),
+                    benefit_id: key.benefit.to_string(),
+                    measure: key.measure.name().to_owned(),
+                    cum: value.to_string(),
+                })
+                .collect();
+            Ok(v1::GetAccumulatorsResponse { accumulators })
+        })
+        .await?
+    }
+
+    fn read(&self, request: v1::SettleBillRequest) -> Result<Read, Box<Unread>> {
+        match request::settle(&request) {
+            Ok((envelope, claim)) => {
+                let programme = self.library.programme_for(&claim);
+                Ok(Read { bytes: canonical::settle_bytes(request), envelope, claim, programme })
+            }
+            Err(invalid) => {
+                let message = request.header.as_ref().map(|header| MessageKey {
+                    tenant: Arc::clone(&self.tenant),
+                    fixmedins_code: Arc::from(header.fixmedins_code.as_str()),
+                    msgid: Arc::from(header.msgid.as_str()),
+                });
+                let bytes = canonical::settle_bytes(request);
+                Err(Box::new(Unread { refusal: Refusal::Invalid(invalid), message, bytes }))
+            }
+        }
+    }
+
+    /// The answer that an earlier, less strict release gave to this very message; the same content has the same answer
+    /// for ever.
+    async fn booked_before(&self, unread: Unread) -> Result<v1::Settlement, Refusal> {
+        let Unread { refusal, message, bytes } = unread;
+        let Some(key) = message else { return Err(refusal) };
+        let desk = self.clone();
+        blocking(move || match desk.ledger.message(&key) {
+            Ok(Some(stored)) if stored.request == bytes => decode(&stored.receipt.answer),
+            _ => Err(refusal),
+        })
+        .await?
+    }
+
+    fn booked(&self, setl_id: &str) -> Result<Option<BookedSettlement>, Refusal> {
+        self.ledger.settlement(&self.tenant, setl_id).map_err(|error| self.read_refusal(&error))
+    }
+
+    /// Waits for the committer; past the deadline the outcome is unknown to the caller, though not to the ledger.
+    async fn wait<T>(&self, answer: oneshot::Receiver<T>, deadline: Deadline) -> Result<T, Refusal> {
+        match tokio::time::timeout_at(deadline.instant(), answer).await {
+            Ok(Ok(committed)) => Ok(committed),
+            Ok(Err(_)) => Err(self.stop()),
+            Err(_) => Err(Refusal::OutcomeUnknown),
+        }
+    }
+
+    fn stop(&self) -> Refusal {
+        self.stopped.send_replace(true);
+        Refusal::Stopped
+    }
+
+    fn settle_refusal(&self, error: SettleError<Refusal>, sent: &[u8]) -> Refusal {
+        match error {
+            SettleError::Refused(refusal) => refusal,
+            SettleError::Conflict(Conflict { stored_kind, stored_request }) => {
+                let difference = match stored_kind {
+                    RecordKind::Settle => Difference::of_settle(&stored_request, sent),
+                    RecordKind::Cancel { .. } => None,
+                };
+                Refusal::Conflict(difference.unwrap_or_default())
+            }
+            SettleError::AlreadySettled { setl_id } => {
+                Refusal::AlreadySettled { setl_id: setl_id.to_string() }
+            }
+            SettleError::Stopped => self.stop(),
+            SettleError::Unbalanced { .. } | SettleError::Stale(_) | SettleError::Unreadable(_) => {
+                tracing::error!(%error, "the ledger did not book a settlement");
+                Refusal::Fault
+            }
+        }
+    }
+
+    fn cancel_refusal(&self, error: CancelError<Refusal>, sent: &[u8]) -> Refusal {
+        match error {
+            CancelError::Refused(refusal) => refusal,
+            CancelError::Conflict(Conflict { stored_kind, stored_request }) => {
+                let difference = match stored_kind {
+                    RecordKind::Settle => None,
+                    RecordKind::Cancel { .. } => Difference::of_cancel(&stored_request, sent),
+                };
+                Refusal::Conflict(difference.unwrap_or_default())
+            }
+            CancelError::NotFound => Refusal::NotFound,
+            CancelError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
+            CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
+            CancelError::Stopped => self.stop(),
+            CancelError::Stale(_) | CancelError::Unreadable(_) => {
+                tracing::error!(%error, "the ledger did not book a cancellation");
+                Refusal::Fault
+            }
+        }
+    }
+
+    fn read_refusal(&self, error: &ReadError) -> Refusal {
+        tracing::error!(%error, "the ledger could not be read");
+        Refusal::Fault
+    }
+
+    fn message_key(&self, envelope: &Envelope) -> MessageKey {
+        MessageKey {
+            tenant: Arc::clone(&self.tenant),
+            fixmedins_code: Arc::clone(&envelope.fixmedins_code),
+            msgid: Arc::clone(&envelope.msgid),
+        }
+    }
+
+    fn person_key(&self, psn_no: &str) -> PersonKey {
+        PersonKey { tenant: Arc::clone(&self.tenant), psn_no: Arc::from(psn_no) }
+    }
+}
+
+/// Decides one bill; runs on the committer, perhaps more than once.
+fn decide(
+    claim: &Claim,
+    envelope: &Envelope,
+    programme: &Programme,
+    accumulators: &Accumulators,
+    assigned: &Assigned,
+    answer_bytes_max: usize,
+) -> Result<Decision, Refusal> {
+    let settlement =
+        adjudicate(claim, programme, accumulators).map_err(|fault| fault_refusal(envelope, &fault))?;
+    let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
+    let answer = answer::settlement(claim, envelope, &settlement, Some(booking))
+        .map_err(|fault| fault_refusal(envelope, &fault))?;
+    // An answer that could not be sent must not be booked: its hospital would never learn of it.
+    let answer = answer.encode_to_vec();
+    let bytes = answer.len() + WRAPPING_BYTES_MAX;
+    if bytes > answer_bytes_max {
+        return Err(Refusal::AnswerTooLarge { bytes, limit: answer_bytes_max });
+    }
+    let postings = answer::postings(&settlement);
+    Ok(Decision {
+        benefit_year: settlement.benefit_year,
+        medfee_sumamt: settlement.medfee_sumamt,
+        postings: postings
+            .into_iter()
+            .map(|(account, amount)| Posting { account: account.into(), amount })
+            .collect(),
+        accumulators: settlement.accumulators,
+        answer,
+    })
+}
+
+/// The mirror of a settlement; one of another visit or hospital is not found.
+fn mirror(
+    cancellation: &Cancellation,
+    original: &BookedSettlement,
+    assigned: &Assigned,
+) -> Result<Vec<u8>, Refusal> {
+    let own = original.record.mdtrt_id == cancellation.mdtrt_id
+        && original.record.message.fixmedins_code == cancellation.envelope.fixmedins_code;
+    if !own {
+        return Err(Refusal::NotFound);
+    }
+    let settlement = decode(&original.record.answer)?;
+    let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
+    let mirror = answer::mirror(&settlement, &cancellation.envelope.msgid, booking).map_err(|error| {
+        tracing::error!(%error, setl_id = %original.setl_id, "a stored answer has no mirror");
+        Refusal::Fault
+    })?;
+    Ok(mirror.encode_to_vec())
+}
+
+fn stored_answer(committed: Committed) -> Result<v1::Settlement, Refusal> {
+    decode(&committed.receipt().answer)
+}
+
+fn decode(answer: &[u8]) -> Result<v1::Settlement, Refusal> {
+    v1::Settlement::decode(answer).map_err(|error| {
+        tracing::error!(%error, "a stored answer cannot be read");
+        Refusal::Fault
+    })
+}
+
+fn state(status: &SettlementStatus) -> &'static str {
+    match status {
+        SettlementStatus::Booked => BOOKED,
+        SettlementStatus::Cancelled { .. } => CANCELLED,
+    }
+}
+
+/// Faults speak of lines and sums, never of the person, so that they may be logged.
+fn fault_refusal(envelope: &Envelope, fault: &Fault) -> Refusal {
+    let Envelope { msgid, fixmedins_code } = envelope;
+    tracing::error!(%fixmedins_code, %msgid, %fault, "a settlement was stopped by a fault");
+    Refusal::Fault
+}
+
+/// Runs what may block on the threads that are meant for it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a task of the gateway broke off");
+        Refusal::Fault
+    })
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

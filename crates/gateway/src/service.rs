@@ -1,0 +1,249 @@
+//! The service: each rpc opens its span, hands the message to the desk, and turns a refusal into a status.
+//!
+//! Spans carry the call, `fixmedins_code` and `msgid`, never anything of the person.
+
+use std::time::Duration;
+
+use tokio_stream::Empty;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument;
+
+use crate::deadline::Deadline;
+use crate::desk::Desk;
+use crate::errors::Refusal;
+use crate::v1;
+use crate::v1::bedside_service_server::BedsideService;
+
+/// How long a call may take at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caps {
+    /// Calls that book.
+    pub(crate) settle: Duration,
+    /// Calls that only read.
+    pub(crate) check: Duration,
+}
+
+/// The door of one tenant.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) desk: Desk,
+    pub(crate) caps: Caps,
+}
+
+/// Waits for a call that books nothing; past the deadline nothing is lost by leaving.
+async fn within<T>(
+    deadline: Deadline,
+    call: impl Future<Output = Result<T, Refusal>>,
+) -> Result<Response<T>, Status> {
+    let answered = tokio::time::timeout_at(deadline.instant(), call).await;
+    answered.unwrap_or(Err(Refusal::DeadlineBeforeCommit)).map(Response::new).map_err(Status::from)
+}
+
+/// Runs a call in its span and writes one line on how it ended.
+async fn traced<T>(
+    span: tracing::Span,
+    call: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    let traced = async {
+        let answered = call.await;
+        let outcome = answered.as_ref().err().map_or("OK", |refusal| refusal.reason().code());
+        tracing::info!(outcome, "answered");
+        answered
+    };
+    traced.instrument(span).await
+}
+
+fn span(call: &'static str, header: Option<&v1::Header>) -> tracing::Span {
+    let (fixmedins_code, msgid) =
+        header.map_or(("", ""), |header| (header.fixmedins_code.as_str(), header.msgid.as_str()));
+    // The texts are the sender's and not checked yet, so they are shortened and escaped.
+    let fixmedins_code = crate::invalid::escaped(fixmedins_code);
+    let msgid = crate::invalid::escaped(msgid);
+    tracing::info_span!("call", rpc = call, fixmedins_code, msgid)
+}
+
+fn not_implemented<T>(call: &'static str) -> Result<T, Status> {
+    Err(Refusal::NotImplemented(call).into())
+}
+
+#[tonic::async_trait]
+impl BedsideService for Service {
+    async fn settle_bill(
+        &self,
+        request: Request<v1::SettleBillRequest>,
+    ) -> Result<Response<v1::SettleBillResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span("SettleBill", request.header.as_ref());
+        let settlement = traced(span, self.desk.settle_bill(request, deadline)).await?;
+        Ok(Response::new(v1::SettleBillResponse { settlement: Some(settlement) }))
+    }
+
+    async fn pre_settle(
+        &self,
+        request: Request<v1::PreSettleRequest>,
+    ) -> Result<Response<v1::PreSettleResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        if !request.hold_until.is_empty() {
+            return not_implemented("PreSettle.hold_until");
+        }
+        let bill = match request.subject {
+            Some(v1::pre_settle_request::Subject::Bill(bill)) => bill,
+            Some(v1::pre_settle_request::Subject::Stay(_)) => return not_implemented("PreSettle.stay"),
+            // An empty bill is told everything that it lacks.
+            None => v1::SettleBillRequest::default(),
+        };
+        let span = span("PreSettle", bill.header.as_ref());
+        let call = async {
+            let settlement = Some(self.desk.pre_settle(bill).await?);
+            Ok(v1::PreSettleResponse { settlement, hold_id: String::new() })
+        };
+        within(deadline, traced(span, call)).await
+    }
+
+    async fn cancel_settlement(
+        &self,
+        request: Request<v1::CancelSettlementRequest>,
+    ) -> Result<Response<v1::CancelSettlementResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span("CancelSettlement", request.header.as_ref());
+        let settlement = traced(span, self.desk.cancel(request, deadline)).await?;
+        Ok(Response::new(v1::CancelSettlementResponse { settlement: Some(settlement) }))
+    }
+
+    async fn query_by_msgid(
+        &self,
+        request: Request<v1::QueryByMsgidRequest>,
+    ) -> Result<Response<v1::QueryByMsgidResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.check);
+        let call = traced(span("QueryByMsgid", None), self.desk.query(request.into_inner()));
+        within(deadline, call).await
+    }
+
+    async fn get_settlement(
+        &self,
+        request: Request<v1::GetSettlementRequest>,
+    ) -> Result<Response<v1::GetSettlementResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.check);
+        let call = traced(span("GetSettlement", None), self.desk.get_settlement(request.into_inner()));
+        within(deadline, call).await
+    }
+
+    async fn get_accumulators(
+        &self,
+        request: Request<v1::GetAccumulatorsRequest>,
+    ) -> Result<Response<v1::GetAccumulatorsResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.check);
+        let call = traced(span("GetAccumulators", None), self.desk.accumulators(request.into_inner()));
+        within(deadline, call).await
+    }
+
+    async fn get_person(
+        &self,
+        _: Request<v1::GetPersonRequest>,
+    ) -> Result<Response<v1::GetPersonResponse>, Status> {
+        not_implemented("GetPerson (1101)")
+    }
+
+    async fn admit(&self, _: Request<v1::AdmitRequest>) -> Result<Response<v1::AdmitResponse>, Status> {
+        not_implemented("Admit (2401)")
+    }
+
+    async fn update_admission(
+        &self,
+        _: Request<v1::UpdateAdmissionRequest>,
+    ) -> Result<Response<v1::UpdateAdmissionResponse>, Status> {
+        not_implemented("UpdateAdmission (2403)")
+    }
+
+    async fn cancel_admission(
+        &self,
+        _: Request<v1::CancelAdmissionRequest>,
+    ) -> Result<Response<v1::CancelAdmissionResponse>, Status> {
+        not_implemented("CancelAdmission (2404)")
+    }
+
+    async fn upload_fees(
+        &self,
+        _: Request<v1::UploadFeesRequest>,
+    ) -> Result<Response<v1::UploadFeesResponse>, Status> {
+        not_implemented("UploadFees (2301)")
+    }
+
+    async fn stream_fees(
+        &self,
+        _: Request<Streaming<v1::UploadFeesRequest>>,
+    ) -> Result<Response<v1::UploadFeesResponse>, Status> {
+        not_implemented("StreamFees (2301)")
+    }
+
+    async fn cancel_fees(
+        &self,
+        _: Request<v1::CancelFeesRequest>,
+    ) -> Result<Response<v1::CancelFeesResponse>, Status> {
+        not_implemented("CancelFees (2302)")
+    }
+
+    async fn discharge(
+        &self,
+        _: Request<v1::DischargeRequest>,
+    ) -> Result<Response<v1::DischargeResponse>, Status> {
+        not_implemented("Discharge (2402)")
+    }
+
+    async fn cancel_discharge(
+        &self,
+        _: Request<v1::CancelDischargeRequest>,
+    ) -> Result<Response<v1::CancelDischargeResponse>, Status> {
+        not_implemented("CancelDischarge (2405)")
+    }
+
+    async fn settle(&self, _: Request<v1::SettleRequest>) -> Result<Response<v1::SettleResponse>, Status> {
+        not_implemented("Settle (2304)")
+    }
+
+    async fn reverse(&self, _: Request<v1::ReverseRequest>) -> Result<Response<v1::ReverseResponse>, Status> {
+        not_implemented("Reverse (2601)")
+    }
+
+    async fn list_fees(
+        &self,
+        _: Request<v1::ListFeesRequest>,
+    ) -> Result<Response<v1::ListFeesResponse>, Status> {
+        not_implemented("ListFees (5204)")
+    }
+
+    async fn reconcile_totals(
+        &self,
+        _: Request<v1::ReconcileTotalsRequest>,
+    ) -> Result<Response<v1::ReconcileTotalsResponse>, Status> {
+        not_implemented("ReconcileTotals (3201)")
+    }
+
+    type ReconcileDetailsStream = Empty<Result<v1::ReconcileDetailsResponse, Status>>;
+
+    async fn reconcile_details(
+        &self,
+        _: Request<Streaming<v1::ReconcileDetailsRequest>>,
+    ) -> Result<Response<Self::ReconcileDetailsStream>, Status> {
+        not_implemented("ReconcileDetails (3202)")
+    }
+
+    async fn clearing(
+        &self,
+        _: Request<v1::ClearingRequest>,
+    ) -> Result<Response<v1::ClearingResponse>, Status> {
+        not_implemented("Clearing (3203)")
+    }
+
+    type WatchClaimStream = Empty<Result<v1::WatchClaimResponse, Status>>;
+
+    async fn watch_claim(
+        &self,
+        _: Request<v1::WatchClaimRequest>,
+    ) -> Result<Response<Self::WatchClaimStream>, Status> {
+        not_implemented("WatchClaim")
+    }
+}

@@ -1,0 +1,121 @@
+//! A gateway on a free loopback port with a fresh ledger, and clients of it.
+
+use std::sync::Arc;
+
+use bedside_gateway::server::{Config, Gateway, ServeError, Served};
+use bedside_gateway::v1;
+use bedside_gateway::v1::bedside_service_client::BedsideServiceClient;
+use bedside_ledger::{Ledger, LedgerConfig};
+use bedside_policy::Library;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::Status;
+use tonic::transport::Channel;
+use tonic_types::{ErrorInfo, StatusExt};
+
+pub(crate) type Client = BedsideServiceClient<Channel>;
+
+/// A running gateway; the folder of its ledger goes when it goes.
+pub(crate) struct House {
+    pub(crate) channel: Channel,
+    pub(crate) client: Client,
+    shutdown: oneshot::Sender<()>,
+    served: JoinHandle<Result<Served, ServeError>>,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) async fn open() -> House {
+        House::open_with(|_| {}).await
+    }
+
+    pub(crate) async fn open_with(change: impl FnOnce(&mut Config)) -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger =
+            Ledger::open(LedgerConfig { segment_bytes: 1 << 20, ..LedgerConfig::at(folder.path()) }).unwrap();
+        let library = Arc::new(Library::builtin().unwrap());
+        let mut config = Config::new("127.0.0.1:0".parse().unwrap(), "insurer");
+        change(&mut config);
+        let gateway = Gateway::bind(config).await.unwrap();
+        let address = format!("http://{}", gateway.local_addr());
+        let (shutdown, told) = oneshot::channel();
+        let told = async {
+            let _ = told.await;
+        };
+        let served = tokio::spawn(gateway.serve(ledger, library, told));
+        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        let client = Client::new(channel.clone());
+        House { channel, client, shutdown, served, _folder: folder }
+    }
+
+    /// Tells the gateway to stop and waits until it has.
+    pub(crate) async fn close(self) -> Served {
+        let House { channel, client, shutdown, served, _folder } = self;
+        drop((channel, client));
+        shutdown.send(()).unwrap();
+        served.await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn settle(&mut self, request: v1::SettleBillRequest) -> Result<v1::Settlement, Status> {
+        let answered = self.client.settle_bill(request).await?;
+        Ok(answered.into_inner().settlement.unwrap())
+    }
+
+    pub(crate) async fn cancel(
+        &mut self,
+        msgid: &str,
+        original: &v1::Settlement,
+    ) -> Result<v1::Settlement, Status> {
+        let header = v1::Header {
+            msgid: msgid.to_owned(),
+            fixmedins_code: "H33010600001".to_owned(),
+            ..v1::Header::default()
+        };
+        let request = v1::CancelSettlementRequest {
+            header: Some(header),
+            mdtrt_id: original.mdtrt_id.clone(),
+            setl_id: original.setl_id.clone(),
+            psn_no: original.psn_no.clone(),
+        };
+        let answered = self.client.cancel_settlement(request).await?;
+        Ok(answered.into_inner().settlement.unwrap())
+    }
+
+    pub(crate) async fn query(&mut self, msgid: &str) -> v1::QueryByMsgidResponse {
+        let request =
+            v1::QueryByMsgidRequest { fixmedins_code: "H33010600001".to_owned(), msgid: msgid.to_owned() };
+        self.client.query_by_msgid(request).await.unwrap().into_inner()
+    }
+
+    pub(crate) async fn get(
+        &mut self,
+        setl_id: &str,
+        psn_no: &str,
+    ) -> Result<v1::GetSettlementResponse, Status> {
+        let request = v1::GetSettlementRequest {
+            setl_id: setl_id.to_owned(),
+            psn_no: psn_no.to_owned(),
+            ..v1::GetSettlementRequest::default()
+        };
+        Ok(self.client.get_settlement(request).await?.into_inner())
+    }
+
+    pub(crate) async fn accumulators(&mut self, psn_no: &str) -> Vec<v1::Accumulator> {
+        let request = v1::GetAccumulatorsRequest { psn_no: psn_no.to_owned(), ..Default::default() };
+        self.client.get_accumulators(request).await.unwrap().into_inner().accumulators
+    }
+}
+
+/// The `ErrorInfo` that every status of ours carries.
+pub(crate) fn info(status: &Status) -> ErrorInfo {
+    let info = status.get_error_details().error_info().cloned().unwrap_or_else(|| panic!("{status:?}"));
+    assert_eq!(info.domain, "bedside");
+    assert_eq!(info.metadata["en"], status.message());
+    assert!(!info.metadata["zh"].is_empty());
+    info
+}
+
+/// The reason of a refusal.
+pub(crate) fn reason(status: &Status) -> String {
+    info(status).reason
+}

@@ -19,9 +19,10 @@ pub(crate) type Client = BedsideServiceClient<Channel>;
 pub(crate) struct House {
     pub(crate) channel: Channel,
     pub(crate) client: Client,
+    pub(crate) ledger: Ledger,
     shutdown: oneshot::Sender<()>,
     served: JoinHandle<Result<Served, ServeError>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl House {
@@ -30,7 +31,10 @@ impl House {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut Config)) -> House {
-        let folder = tempfile::tempdir().unwrap();
+        House::open_in(tempfile::tempdir().unwrap(), change).await
+    }
+
+    async fn open_in(folder: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> House {
         let ledger =
             Ledger::open(LedgerConfig { segment_bytes: 1 << 20, ..LedgerConfig::at(folder.path()) }).unwrap();
         let library = Arc::new(Library::builtin().unwrap());
@@ -42,18 +46,30 @@ impl House {
         let told = async {
             let _ = told.await;
         };
-        let served = tokio::spawn(gateway.serve(ledger, library, told));
+        let served = tokio::spawn(gateway.serve(ledger.clone(), library, told));
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
         let client = Client::new(channel.clone());
-        House { channel, client, shutdown, served, _folder: folder }
+        House { channel, client, ledger, shutdown, served, folder }
     }
 
     /// Tells the gateway to stop and waits until it has.
     pub(crate) async fn close(self) -> Served {
-        let House { channel, client, shutdown, served, _folder } = self;
+        self.end().await.0
+    }
+
+    /// Stops the gateway and its ledger, and opens both again on the same folder.
+    pub(crate) async fn restart(self) -> House {
+        let (_, folder) = self.end().await;
+        House::open_in(folder, |_| {}).await
+    }
+
+    async fn end(self) -> (Served, tempfile::TempDir) {
+        let House { channel, client, ledger, shutdown, served, folder } = self;
         drop((channel, client));
         shutdown.send(()).unwrap();
-        served.await.unwrap().unwrap()
+        let served = served.await.unwrap().unwrap();
+        ledger.shutdown();
+        (served, folder)
     }
 
     pub(crate) async fn settle(&mut self, request: v1::SettleBillRequest) -> Result<v1::Settlement, Status> {

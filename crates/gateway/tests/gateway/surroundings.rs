@@ -8,6 +8,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::base::base;
 use crate::house::{House, reason};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,6 +22,21 @@ async fn health_says_serving_under_both_names() {
     }
     drop(health);
     assert_eq!(house.close().await, Served::Drained);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_ledger_is_said_and_turns_readiness_off() {
+    let mut house = House::open().await;
+    let mut health = HealthClient::new(house.channel.clone());
+    let asked = HealthCheckRequest { service: SERVICE_NAME.to_owned() };
+    let mut watch = health.watch(asked).await.unwrap().into_inner();
+    assert_eq!(watch.next().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    house.ledger.shutdown();
+    let status = house.settle(base()).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "LEDGER_STOPPED"));
+    assert_eq!(watch.next().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    drop((watch, health));
+    house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

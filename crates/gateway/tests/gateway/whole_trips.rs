@@ -250,3 +250,38 @@ async fn a_long_bill_is_settled_line_by_line() {
     assert_eq!(house.settle(long).await.unwrap(), settled);
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_survive_a_restart() {
+    let mut house = House::open().await;
+    let first = house.settle(base()).await.unwrap();
+    let used = house.accumulators(PSN_NO).await;
+    let mut house = house.restart().await;
+    assert_eq!(house.settle(base()).await.unwrap().encode_to_vec(), first.encode_to_vec());
+    assert_eq!(house.accumulators(PSN_NO).await, used);
+    let mirror = house.cancel("C1", &first).await.unwrap();
+    let mut house = house.restart().await;
+    assert_eq!(house.cancel("C1", &first).await.unwrap(), mirror);
+    assert_eq!(house.accumulators(PSN_NO).await, []);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_leaves_does_not_cancel_the_commit() {
+    let house = House::open().await;
+    let mut leaving = house.client.clone();
+    let mut call = Box::pin(async move { leaving.settle_bill(base()).await });
+    // Polled once, so that the request is on its way, and then dropped.
+    let left = tokio::select! {
+        biased;
+        answered = &mut call => Some(answered),
+        () = std::future::ready(()) => None,
+    };
+    drop((left, call));
+    let mut house = house;
+    let settled = house.settle(base()).await.unwrap();
+    assert_eq!(house.settle(base()).await.unwrap(), settled);
+    let query = house.query("H33010600001202603101200000001").await;
+    assert_eq!(query.settlement, Some(settled));
+    house.close().await;
+}

@@ -325,6 +325,9 @@ impl Journal {
             let (file, capacity) = open().map_err(io_error(&path))?;
             journal.capacity = capacity;
             journal.file = Some(wrap(file));
+        } else {
+            // Filling a segment takes longer than a call may wait.
+            journal.rotate(0)?;
         }
         Ok(journal)
     }

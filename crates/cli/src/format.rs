@@ -1,0 +1,54 @@
+//! Words that several commands take: the language, the output format, the folder of packs.
+
+use std::path::PathBuf;
+
+use bedside_claim::Lang;
+use bedside_policy::Library;
+use clap::{Args, ValueEnum};
+
+use crate::failure::Failure;
+
+/// The language of texts for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LangArgument {
+    /// 中文
+    Zh,
+    /// English
+    En,
+}
+
+impl From<LangArgument> for Lang {
+    fn from(argument: LangArgument) -> Lang {
+        match argument {
+            LangArgument::Zh => Lang::Zh,
+            LangArgument::En => Lang::En,
+        }
+    }
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+}
+
+/// Where the rules come from.
+#[derive(Debug, Args)]
+pub(crate) struct PacksArgument {
+    /// Read the rule packs from this folder instead of those that come with the program.
+    #[arg(long, value_name = "FOLDER", env = "BEDSIDE_PACKS")]
+    packs: Option<PathBuf>,
+}
+
+impl PacksArgument {
+    pub(crate) fn library(&self) -> Result<Library, Failure> {
+        let library = match &self.packs {
+            Some(folder) => Library::load(folder),
+            None => Library::builtin(),
+        };
+        library.map_err(|error| Failure::wrong_input(format!("rule pack {error}")))
+    }
+}

@@ -1,0 +1,52 @@
+//! The `bedside` program: one binary, a subcommand for each job.
+//!
+//! It parses words, opens files, prints; every decision is made in the crates it calls. Exit codes: 0 done, 2 wrong
+//! input, 3 a business refusal, 1 a fault.
+
+mod case;
+
+mod failure;
+mod format;
+mod replay;
+
+mod settle;
+mod statement;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// 床边结算: settles medical bills across basic insurance, critical-illness insurance, assistance and commercial
+/// plans, to the fen, and explains every amount.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  bedside demo\n  bedside settle case.json --lang en\n  bedside replay bills.ndjson --out results.ndjson\n  bedside serve --listen 127.0.0.1:7070 --data ./ledger"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Settles one case file without a server: the JSON form of `SettleBillRequest` in, the settlement out.
+    Settle(settle::SettleArguments),
+    /// Settles a file of discharge bills, one JSON document a line, persons in parallel.
+    Replay(replay::ReplayArguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Settle(arguments) => settle::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
+        }
+    }
+}

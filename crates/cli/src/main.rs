@@ -4,10 +4,12 @@
 //! input, 3 a business refusal, 1 a fault.
 
 mod case;
+mod demo;
 
 mod failure;
 mod format;
 mod replay;
+mod serve;
 
 mod settle;
 mod statement;
@@ -30,6 +32,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Starts a gateway with a fresh ledger on a free loopback port and plays a ward's morning over real gRPC.
+    Demo(demo::DemoArguments),
+    /// Runs the gateway.
+    Serve(serve::ServeArguments),
     /// Settles one case file without a server: the JSON form of `SettleBillRequest` in, the settlement out.
     Settle(settle::SettleArguments),
     /// Settles a file of discharge bills, one JSON document a line, persons in parallel.
@@ -39,6 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Settle(arguments) => settle::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
     };

@@ -1,0 +1,136 @@
+//! The client's own books of the morning: every settlement is re-added line by line, and in the end the sums must be
+//! those that the ledger on disk comes to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use bedside_claim::{Lang, Money, Overflow};
+use bedside_gateway::v1;
+use bedside_ledger::verify_journal;
+
+use crate::failure::Failure;
+
+/// Sums by account, as the client has them from the answers.
+#[derive(Default)]
+pub(super) struct Books {
+    medfee_sumamt: Money,
+    accounts: BTreeMap<String, Money>,
+    settlements: u64,
+    lines: usize,
+    expected: Option<v1::Settlement>,
+}
+
+fn money(text: &str) -> Result<Money, Failure> {
+    Money::parse(text).map_err(|error| Failure::fault(format!("the answer's amount `{text}` {error}")))
+}
+
+fn out_of_range(_: Overflow) -> Failure {
+    Failure::fault("the morning's sums are out of range")
+}
+
+fn sum(amounts: impl IntoIterator<Item = Result<Money, Failure>>) -> Result<Money, Failure> {
+    amounts.into_iter().try_fold(Money::ZERO, |sum, amount| sum.plus(amount?).map_err(out_of_range))
+}
+
+/// Total, basic, critical illness, assistance, other public money and hospital share, commercial, account, cash.
+pub(super) fn columns(settlement: &v1::Settlement) -> Result<[Money; 8], Failure> {
+    let info = settlement.setlinfo.clone().unwrap_or_default();
+    let others = [info.cvlserv_pay, info.hifes_pay, info.hifob_pay, info.oth_pay, info.hosp_part_amt];
+    Ok([
+        money(&info.medfee_sumamt)?,
+        money(&info.hifp_pay)?,
+        money(&info.hifmi_pay)?,
+        money(&info.maf_pay)?,
+        sum(others.iter().map(|amount| money(amount)))?,
+        money(&info.commercial_pay)?,
+        money(&info.acct_pay)?,
+        money(&info.psn_cash_pay)?,
+    ])
+}
+
+impl Books {
+    /// The next settlement must have these amounts.
+    pub(super) fn expect_next(&mut self, quote: v1::Settlement) {
+        self.expected = Some(quote);
+    }
+
+    /// Re-adds an answer and takes it into the books.
+    pub(super) fn add(&mut self, settlement: &v1::Settlement) -> Result<(), Failure> {
+        if let Some(quote) = self.expected.take()
+            && (quote.setlinfo != settlement.setlinfo || quote.lines != settlement.lines)
+        {
+            return Err(Failure::fault("the settlement differs from its quote"));
+        }
+        let [total, parts @ ..] = columns(settlement)?;
+        if sum(parts.into_iter().map(Ok))? != total {
+            return Err(Failure::fault(format!("settlement {} does not add up", settlement.setl_id)));
+        }
+        for line in &settlement.lines {
+            let own = [&line.hosp_part_amt, &line.acct_pay, &line.psn_cash_pay];
+            let shares = sum(line.shares.iter().chain(own).map(|share| money(share)))?;
+            if shares != money(&line.det_item_fee_sumamt)? {
+                let sn = &line.feedetl_sn;
+                return Err(Failure::fault(format!("line {sn} of {} does not add up", settlement.setl_id)));
+            }
+        }
+        self.medfee_sumamt = self.medfee_sumamt.plus(total).map_err(out_of_range)?;
+        for payment in &settlement.payments {
+            self.post(format!("payer:{}", payment.payer_code), money(&payment.amount)?)?;
+        }
+        let info = settlement.setlinfo.clone().unwrap_or_default();
+        self.post("hospital".to_owned(), money(&info.hosp_part_amt)?)?;
+        self.post("account".to_owned(), money(&info.acct_pay)?)?;
+        self.post("cash".to_owned(), money(&info.psn_cash_pay)?)?;
+        self.settlements += 1;
+        self.lines += settlement.lines.len();
+        Ok(())
+    }
+
+    fn post(&mut self, account: String, amount: Money) -> Result<(), Failure> {
+        let sum = self.accounts.entry(account).or_default();
+        *sum = sum.plus(amount).map_err(out_of_range)?;
+        Ok(())
+    }
+
+    /// Reads the journal back from disk and compares; what it found, in words.
+    pub(super) fn compare_with_ledger(&self, dir: &Path, lang: Lang) -> Result<String, Failure> {
+        let ledger = verify_journal(dir).map_err(Failure::fault)?;
+        let kept: BTreeMap<String, Money> = ledger
+            .accounts
+            .iter()
+            .filter(|(_, amount)| !amount.is_zero())
+            .map(|(account, amount)| (account.to_string(), *amount))
+            .collect();
+        let own: BTreeMap<String, Money> = self
+            .accounts
+            .iter()
+            .filter(|(_, amount)| !amount.is_zero())
+            .map(|(a, m)| (a.clone(), *m))
+            .collect();
+        if kept != own || ledger.medfee_sumamt != self.medfee_sumamt || ledger.records != self.settlements {
+            return Err(Failure::fault(format!(
+                "the ledger comes to {} in {} records, the answers to {} in {}",
+                ledger.medfee_sumamt, ledger.records, self.medfee_sumamt, self.settlements
+            )));
+        }
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = match lang {
+            Lang::Zh => writeln!(
+                text,
+                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}），{} 条明细逐条复核；医院应收 {} =",
+                ledger.records, ledger.settlements, ledger.cancellations, self.lines, ledger.medfee_sumamt
+            ),
+            Lang::En => writeln!(
+                text,
+                "\n✔ ledger read back: {} records ({} settlements, {} cancellations), {} lines re-added; hospitals are owed {} =",
+                ledger.records, ledger.settlements, ledger.cancellations, self.lines, ledger.medfee_sumamt
+            ),
+        };
+        for (account, amount) in &kept {
+            let _ = writeln!(text, "    {account:<18} {amount:>12}");
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,111 @@
+//! `bedside serve`: the gateway over a ledger on disk, until it is told to stop or the ledger stops.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bedside_gateway::server::{Config, Gateway, Served};
+use bedside_ledger::{Health, Ledger, LedgerConfig};
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+use crate::format::PacksArgument;
+
+/// How often the ledger is asked whether it still serves.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
+/// After a disk error nothing more can be answered; the process must be gone before a load balancer loses patience.
+const STOPPED_GRACE: Duration = Duration::from_secs(4);
+
+/// What `serve` takes.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Identity and TLS are not built yet: listen on a loopback or a private address only.\n\nExamples:\n  bedside serve --data ./ledger\n  bedside serve --listen 127.0.0.1:7070 --data /var/lib/bedside --reflection\n  BEDSIDE_LISTEN=127.0.0.1:7070 BEDSIDE_DATA=./ledger bedside serve"
+)]
+pub(crate) struct ServeArguments {
+    /// Where to listen; port 0 takes a free one and prints it.
+    #[arg(long, env = "BEDSIDE_LISTEN", default_value = "127.0.0.1:7070")]
+    listen: SocketAddr,
+    /// The folder of the ledger; made where it is missing.
+    #[arg(long, env = "BEDSIDE_DATA", value_name = "FOLDER")]
+    data: PathBuf,
+    /// Whose ledger entries these are: 1 to 40 letters, digits, `-` or `_`.
+    #[arg(long, env = "BEDSIDE_TENANT", default_value = "default")]
+    tenant: String,
+    /// Answer gRPC reflection; for development.
+    #[arg(long, env = "BEDSIDE_REFLECTION")]
+    reflection: bool,
+    /// Seconds that calls under way have once a shutdown began.
+    #[arg(long, env = "BEDSIDE_DRAIN_S", default_value_t = 15)]
+    drain_s: u64,
+    #[command(flatten)]
+    packs: PacksArgument,
+}
+
+pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
+    let filter = EnvFilter::try_from_env("BEDSIDE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let library = Arc::new(arguments.packs.library()?);
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::fault)?;
+    runtime.block_on(serve(arguments, library))
+}
+
+async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>) -> Result<(), Failure> {
+    let mut config = Config::new(arguments.listen, arguments.tenant.clone());
+    config.reflection = arguments.reflection;
+    config.drain = Duration::from_secs(arguments.drain_s);
+    let gateway = Gateway::bind(config).await.map_err(Failure::wrong_input)?;
+    let ledger = Ledger::open(LedgerConfig::at(&arguments.data)).map_err(Failure::fault)?;
+    let report = ledger.open_report();
+    tracing::info!(
+        records = report.records,
+        applied = report.applied,
+        torn_bytes = report.torn_bytes,
+        "ledger open"
+    );
+    println!("bedside listens on {}", gateway.local_addr());
+
+    let shutdown = shutdown(ledger.clone());
+    let served = gateway.serve(ledger.clone(), library, shutdown).await.map_err(Failure::fault)?;
+    ledger.shutdown();
+    match ledger.health() {
+        Health::Stopped { reason } => Err(Failure::fault(format!("the ledger stopped: {reason}"))),
+        Health::Serving => {
+            tracing::info!(drained = served == Served::Drained, "stopped");
+            Ok(())
+        }
+    }
+}
+
+/// Returns at Ctrl-C, at SIGTERM, or when the ledger has stopped.
+async fn shutdown(ledger: Ledger) {
+    let stopped = async {
+        while ledger.health() == Health::Serving {
+            tokio::time::sleep(HEALTH_INTERVAL).await;
+        }
+        std::thread::spawn(|| {
+            std::thread::sleep(STOPPED_GRACE);
+            std::process::exit(1);
+        });
+    };
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            // Without the signal handler the default one still ends the process.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = stopped => {}
+        () = terminated => {}
+        () = interrupted => {}
+    }
+}

@@ -19,7 +19,7 @@ fn core(criterion: &mut Criterion) {
         let claim = employee_stay(lines);
         let programme = library.programme_for(&claim).unwrap();
         let settlement = adjudicate(&claim, &programme, &accumulators).unwrap();
-        assert!(settlement.payments.len() >= if lines >= 20 { 2 } else { 1 });
+        assert!(lines < 20 || settlement.payments.len() >= 2, "several layers pay");
         group.throughput(Throughput::Elements(lines as u64));
         group.bench_with_input(BenchmarkId::new("adjudicate", lines), &claim, |bencher, claim| {
             bencher.iter(|| adjudicate(black_box(claim), &programme, &accumulators).unwrap());

@@ -99,6 +99,7 @@ async fn play(lang: Lang, dir: &Path, library: Arc<Library>) -> Result<Books, Fa
     drop(client);
     let _ = stop.send(());
     serving.await.map_err(Failure::fault)?.map_err(Failure::fault)?;
+    ledger.verify().map_err(Failure::fault)?;
     ledger.shutdown();
     Ok(ward.books)
 }

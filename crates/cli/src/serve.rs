@@ -58,12 +58,7 @@ async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>
     let gateway = Gateway::bind(config).await.map_err(Failure::wrong_input)?;
     let ledger = Ledger::open(LedgerConfig::at(&arguments.data)).map_err(Failure::fault)?;
     let report = ledger.open_report();
-    tracing::info!(
-        records = report.records,
-        applied = report.applied,
-        torn_bytes = report.torn_bytes,
-        "ledger open"
-    );
+    tracing::info!(records = report.records, replayed = report.replayed, ?report.tail_cut, ?report.tables_rebuilt, "ledger open");
     println!("bedside listens on {}", gateway.local_addr());
 
     let shutdown = shutdown(ledger.clone());

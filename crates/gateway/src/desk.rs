@@ -10,8 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bedside_adjudication::adjudicate;
 use bedside_claim::{Accumulators, Claim, Fault};
 use bedside_ledger::{
-    Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Conflict, Decision, Health, Ledger,
-    MessageKey, PersonKey, Posting, ReadError, RecordKind, SettleError, SettleEvent, SettlementStatus,
+    Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
+    MessageKind, PersonKey, Posting, ReadError, SettleError, SettleEvent, Status,
 };
 use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
@@ -82,7 +82,7 @@ impl Desk {
     pub(crate) fn ledger_stopped(&self) -> Option<String> {
         match self.ledger.health() {
             Health::Serving => None,
-            Health::Stopped { reason } => Some(reason),
+            Health::Stopped { reason } => Some(reason.to_string()),
         }
     }
 
@@ -184,11 +184,11 @@ impl Desk {
                 return Ok(v1::QueryByMsgidResponse { outcome: "unknown".to_owned(), ..Default::default() });
             };
             let (infno, state) = match message.kind {
-                RecordKind::Settle => {
+                MessageKind::Settle => {
                     let booked = desk.booked(&message.receipt.setl_id)?;
                     ("2304", booked.map_or(BOOKED, |booked| state(&booked.status)))
                 }
-                RecordKind::Cancel { .. } => ("2305", CANCELLED),
+                MessageKind::Cancel => ("2305", CANCELLED),
             };
             Ok(v1::QueryByMsgidResponse {
                 outcome: "booked".to_owned(),
@@ -209,17 +209,17 @@ impl Desk {
         let desk = self.clone();
         blocking(move || {
             let booked = desk.booked(&request.setl_id)?.ok_or(Refusal::NotFound)?;
-            let settlement = decode(&booked.record.answer)?;
+            let settlement = decode(&booked.answer)?;
             let asked = |field: &str, own: &str| field.is_empty() || field == own;
-            let own = *booked.record.person.psn_no == *request.psn_no
-                && asked(&request.mdtrt_id, &booked.record.mdtrt_id)
-                && asked(&request.fixmedins_code, &booked.record.message.fixmedins_code);
+            let own = *booked.person.psn_no == *request.psn_no
+                && asked(&request.mdtrt_id, &booked.mdtrt_id)
+                && asked(&request.fixmedins_code, &booked.message.fixmedins_code);
             if !own {
                 return Err(Refusal::NotFound);
             }
             let cancelled_by = match &booked.status {
-                SettlementStatus::Booked => String::new(),
-                SettlementStatus::Cancelled { by, .. } => by.to_string(),
+                Status::Booked => String::new(),
+                Status::Cancelled { by, .. } => by.to_string(),
             };
             let state = state(&booked.status).to_owned();
             Ok(v1::GetSettlementResponse { settlement: Some(settlement), state, cancelled_by })
@@ -306,10 +306,10 @@ impl Desk {
     fn settle_refusal(&self, error: SettleError<Refusal>, sent: &[u8]) -> Refusal {
         match error {
             SettleError::Refused(refusal) => refusal,
-            SettleError::Conflict(Conflict { stored_kind, stored_request }) => {
+            SettleError::Conflict { stored_kind, stored_request } => {
                 let difference = match stored_kind {
-                    RecordKind::Settle => Difference::of_settle(&stored_request, sent),
-                    RecordKind::Cancel { .. } => None,
+                    MessageKind::Settle => Difference::of_settle(&stored_request, sent),
+                    MessageKind::Cancel => None,
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
             }
@@ -317,7 +317,13 @@ impl Desk {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
             SettleError::Stopped => self.stop(),
-            SettleError::Unbalanced { .. } | SettleError::Stale(_) | SettleError::Unreadable(_) => {
+            SettleError::TooLarge(_)
+            | SettleError::Unreadable(_)
+            | SettleError::Panicked
+            | SettleError::Unbalanced { .. }
+            | SettleError::OutOfRange
+            | SettleError::ChangedTwice(_)
+            | SettleError::Stale(_) => {
                 tracing::error!(%error, "the ledger did not book a settlement");
                 Refusal::Fault
             }
@@ -327,10 +333,10 @@ impl Desk {
     fn cancel_refusal(&self, error: CancelError<Refusal>, sent: &[u8]) -> Refusal {
         match error {
             CancelError::Refused(refusal) => refusal,
-            CancelError::Conflict(Conflict { stored_kind, stored_request }) => {
+            CancelError::Conflict { stored_kind, stored_request } => {
                 let difference = match stored_kind {
-                    RecordKind::Settle => None,
-                    RecordKind::Cancel { .. } => Difference::of_cancel(&stored_request, sent),
+                    MessageKind::Settle => None,
+                    MessageKind::Cancel => Difference::of_cancel(&stored_request, sent),
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
             }
@@ -338,7 +344,7 @@ impl Desk {
             CancelError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             CancelError::Stopped => self.stop(),
-            CancelError::Stale(_) | CancelError::Unreadable(_) => {
+            CancelError::TooLarge(_) | CancelError::Unreadable(_) | CancelError::Panicked => {
                 tracing::error!(%error, "the ledger did not book a cancellation");
                 Refusal::Fault
             }
@@ -402,12 +408,12 @@ fn mirror(
     original: &BookedSettlement,
     assigned: &Assigned,
 ) -> Result<Vec<u8>, Refusal> {
-    let own = original.record.mdtrt_id == cancellation.mdtrt_id
-        && original.record.message.fixmedins_code == cancellation.envelope.fixmedins_code;
+    let own = original.mdtrt_id == cancellation.mdtrt_id
+        && original.message.fixmedins_code == cancellation.envelope.fixmedins_code;
     if !own {
         return Err(Refusal::NotFound);
     }
-    let settlement = decode(&original.record.answer)?;
+    let settlement = decode(&original.answer)?;
     let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
     let mirror = answer::mirror(&settlement, &cancellation.envelope.msgid, booking).map_err(|error| {
         tracing::error!(%error, setl_id = %original.setl_id, "a stored answer has no mirror");
@@ -427,10 +433,10 @@ fn decode(answer: &[u8]) -> Result<v1::Settlement, Refusal> {
     })
 }
 
-fn state(status: &SettlementStatus) -> &'static str {
+fn state(status: &Status) -> &'static str {
     match status {
-        SettlementStatus::Booked => BOOKED,
-        SettlementStatus::Cancelled { .. } => CANCELLED,
+        Status::Booked => BOOKED,
+        Status::Cancelled { .. } => CANCELLED,
     }
 }
 

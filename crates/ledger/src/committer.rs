@@ -1,298 +1,275 @@
-//! The one thread that decides: takes calls in order, writes a group, syncs once, applies it to the tables, answers.
+//! The one thread that decides, writes and answers.
 //!
-//! Applying before answering costs some tens of microseconds a call and buys that whoever has an answer reads his own
-//! write. Nothing in the loop waits for more calls: a lone call is a group of one. Invariant: no reply of a group
-//! leaves before the group's record is on disk, and none at all after a write or sync error.
+//! It takes one command, drains what waits (no timer: a lone command never waits for company), decides each in order
+//! against the rows and its own group, writes the group with one sync, applies it to the tables, answers. Invariant:
+//! no answer that promises something leaves before its record is on disk, and after the first failed write, sync or
+//! apply no promise leaves at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use bedside_claim::Money;
+use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow};
 
+use crate::booking::{self, BookingError};
 use crate::event::{
-    Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Conflict, Decision, Receipt, RecordKind,
-    SettleError, SettleEvent, SettlementStatus, sequence_of, setl_id,
+    Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, Posting,
+    SettleEvent, Status, sequence_of, setl_id_of,
 };
-use crate::frame::{HEADER, PAYLOAD_MAX};
-use crate::journal::{Journal, JournalReader, Position};
-use crate::record::Record;
-use crate::state::State;
-use crate::tables::{Applied, ApplyError, Changes, ReadError, Rows, Staged, Tables};
+use crate::frame::Position;
+use crate::journal::{Draft, Writer};
+use crate::outcome::{CancelError, SettleError, Stopped};
+use crate::record::{Entry, Record};
+use crate::rows::SettlementRow;
+use crate::segments::ReadError;
+use crate::shared::Shared;
+use crate::tables::{Overlay, TablesError};
 
-/// A call with its decision and its reply, of whatever types these have.
-pub(crate) trait Job: Send {
-    fn decide(&mut self, group: &mut Group<'_>);
-    /// Replies; `durable` tells whether the group reached the disk.
-    fn reply(self: Box<Self>, durable: bool);
+/// A group is closed once it holds so many bytes: what a group keeps in memory is bounded by this and one record.
+const GROUP_BYTES: usize = 8 << 20;
+
+/// An answer that waits for its group.
+pub(crate) type Delivery = Box<dyn FnOnce(Result<(), Stopped>) + Send>;
+
+/// A command with the caller's closures inside: it takes its turn in a group, or learns that there is none.
+pub(crate) type Command = Box<dyn FnOnce(Option<&mut Group<'_>>) -> Delivery + Send>;
+
+/// Runs until every sender of commands is gone and the queue is empty.
+pub(crate) fn run(shared: &Shared, mut writer: Writer, commands: &Receiver<Command>) {
+    while let Ok(first) = commands.recv() {
+        let mut deliveries = Vec::new();
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            commit_group(shared, &mut writer, first, commands, &mut deliveries)
+        }));
+        match written.unwrap_or_else(|_| Err("the committer failed".to_owned())) {
+            Ok(()) => deliver(deliveries, Ok(())),
+            Err(reason) => {
+                shared.stop(&reason);
+                deliver(deliveries, Err(Stopped));
+                for command in commands {
+                    deliver(vec![command(None)], Err(Stopped));
+                }
+                return;
+            }
+        }
+    }
+    if let Err(error) = shared.tables.hand_over() {
+        // Nothing is lost: the journal has it, and the next opening applies it again.
+        tracing::warn!(%error, "the tables were not handed over at the end");
+    }
 }
 
-/// The calls that share one sync.
+fn deliver(deliveries: Vec<Delivery>, outcome: Result<(), Stopped>) {
+    for delivery in deliveries {
+        if catch_unwind(AssertUnwindSafe(|| delivery(outcome))).is_err() {
+            tracing::error!("a reply failed; what its command booked stays booked");
+        }
+    }
+}
+
+fn commit_group(
+    shared: &Shared,
+    writer: &mut Writer,
+    first: Command,
+    commands: &Receiver<Command>,
+    deliveries: &mut Vec<Delivery>,
+) -> Result<(), String> {
+    let mut group =
+        Group { shared, rows: Overlay::on(&shared.tables), draft: writer.draft(), booked: BTreeMap::new() };
+    deliveries.push(first(Some(&mut group)));
+    while deliveries.len() < shared.config.group_max && group.draft.bytes() < GROUP_BYTES {
+        let Ok(command) = commands.try_recv() else { break };
+        deliveries.push(command(Some(&mut group)));
+    }
+    let Group { rows, draft, booked, .. } = group;
+    let Some((_, (_, last))) = booked.last_key_value() else { return Ok(()) };
+    let place = draft.place();
+    writer.append(draft).map_err(|error| format!("the journal could not be written: {error}"))?;
+    // Readers that look at several rows hold this lock, so they see all of a group or nothing of it.
+    let mut tip = shared.tip_for_writing();
+    shared
+        .tables
+        .apply(&rows.changes, place.sequence, place.hash, *last)
+        .map_err(|error| format!("the tables could not be written: {error}"))?;
+    *tip = place;
+    Ok(())
+}
+
+/// Commands that go to disk together; each sees what the ones before it did.
 pub(crate) struct Group<'a> {
-    pub(crate) staged: Staged<'a>,
-    reader: &'a JournalReader,
-    /// The sequence of the next record.
-    next: u64,
-    records: BTreeMap<u64, Record>,
+    shared: &'a Shared,
+    rows: Overlay<'a>,
+    draft: Draft,
+    /// What this group books, by sequence; not readable from the journal yet.
+    booked: BTreeMap<u64, (Arc<Record>, Position)>,
 }
 
 impl Group<'_> {
-    fn assigned(&self, booked_at_ms: i64) -> Assigned {
-        Assigned { setl_id: setl_id(self.next), sequence: self.next, booked_at_ms }
+    /// Decides one settlement and drafts its record.
+    pub(crate) fn settle<E>(
+        &mut self,
+        event: SettleEvent,
+        decide: impl Fn(&Accumulators, &Assigned) -> Result<Decision, E>,
+    ) -> Result<Committed, SettleError<E>> {
+        event.check()?;
+        if let Some(stored) = self.stored(&event.message)? {
+            return match stored.kind() {
+                MessageKind::Settle if stored.request == event.request => {
+                    Ok(Committed::Replayed(stored.receipt()))
+                }
+                stored_kind => {
+                    Err(SettleError::Conflict { stored_kind, stored_request: stored.request.clone() })
+                }
+            };
+        }
+        if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)? {
+            return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
+        }
+        let accumulators = booking::accumulators(&self.rows, &event.person)?;
+        let assigned = self.assign(event.booked_at_ms);
+        let decision = catch_unwind(AssertUnwindSafe(|| decide(&accumulators, &assigned)))
+            .map_err(|_| SettleError::Panicked)?
+            .map_err(SettleError::Refused)?;
+        check_amounts(&decision)?;
+        let mut changed = BTreeSet::new();
+        for change in &decision.accumulators {
+            if !changed.insert(&change.key) {
+                return Err(SettleError::ChangedTwice(change.key.clone()));
+            }
+        }
+        self.book(Record {
+            sequence: assigned.sequence,
+            entry: Entry::Settlement,
+            message: event.message,
+            person: event.person,
+            mdtrt_id: event.mdtrt_id,
+            booked_at_ms: event.booked_at_ms,
+            benefit_year: decision.benefit_year,
+            medfee_sumamt: decision.medfee_sumamt,
+            postings: decision.postings,
+            accumulators: decision.accumulators,
+            request: event.request,
+            answer: Arc::from(decision.answer),
+        })
+        .map_err(SettleError::from)
     }
 
-    fn record(&self, sequence: u64, position: Position) -> Result<Record, ReadError> {
-        match self.records.get(&sequence) {
-            Some(record) => Ok(record.clone()),
-            None => read_record(self.reader, sequence, position),
+    /// Decides one cancellation and drafts its record, the negated mirror of the settlement's.
+    pub(crate) fn cancel<E>(
+        &mut self,
+        event: CancelEvent,
+        decide: impl Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E>,
+    ) -> Result<Committed, CancelError<E>> {
+        event.check()?;
+        if let Some(stored) = self.stored(&event.message)? {
+            return match stored.kind() {
+                MessageKind::Cancel if stored.request == event.request => {
+                    Ok(Committed::Replayed(stored.receipt()))
+                }
+                stored_kind => {
+                    Err(CancelError::Conflict { stored_kind, stored_request: stored.request.clone() })
+                }
+            };
+        }
+        let (settlement, row) = self.settlement_of(&event)?.ok_or(CancelError::NotFound)?;
+        if let Some(by) = row.cancelled {
+            return Err(CancelError::AlreadyCancelled { by: setl_id_of(by.sequence) });
+        }
+        if let Some(by) = booking::blocked_by(&self.rows, &settlement, &row)? {
+            return Err(CancelError::Blocked { by: setl_id_of(by) });
+        }
+        let assigned = self.assign(event.booked_at_ms);
+        let booked = settlement.as_ref().clone().into_settlement(Status::Booked);
+        let answer = catch_unwind(AssertUnwindSafe(|| decide(&booked, &assigned)))
+            .map_err(|_| CancelError::Panicked)?
+            .map_err(CancelError::Refused)?;
+        let mirror = mirror_of(&settlement)
+            .map_err(|Overflow| TablesError::Contradiction("an amount has no mirror"))
+            .map_err(ReadError::Tables)?;
+        self.book(Record {
+            sequence: assigned.sequence,
+            message: event.message,
+            booked_at_ms: event.booked_at_ms,
+            request: event.request,
+            answer: Arc::from(answer),
+            ..mirror
+        })
+        .map_err(CancelError::from)
+    }
+
+    fn assign(&self, booked_at_ms: i64) -> Assigned {
+        let sequence = self.draft.place().sequence + 1;
+        Assigned { setl_id: setl_id_of(sequence), sequence, booked_at_ms }
+    }
+
+    /// The record of a message, of this group or an earlier one.
+    fn stored(&self, message: &MessageKey) -> Result<Option<Arc<Record>>, ReadError> {
+        match booking::message(&self.rows, message)? {
+            Some(row) => self.record(row.sequence, row.position).map(Some),
+            None => Ok(None),
         }
     }
 
-    /// What an earlier call with this message id came to: its answer, or a conflict.
-    fn earlier(
-        &self,
-        message: &crate::event::MessageKey,
-        same_kind: fn(&RecordKind) -> bool,
-        request: &[u8],
-    ) -> Result<Option<Result<Committed, Conflict>>, ReadError> {
-        let Some(row) = self.staged.message(message)? else { return Ok(None) };
-        let record = self.record(row.sequence, row.position)?;
-        if same_kind(&record.kind) && record.request == request {
-            return Ok(Some(Ok(Committed::Replayed(receipt(row.sequence, record)))));
+    fn record(&self, sequence: u64, position: Position) -> Result<Arc<Record>, ReadError> {
+        match self.booked.get(&sequence) {
+            Some((record, _)) => Ok(Arc::clone(record)),
+            None => self.shared.segments.record(position, sequence).map(Arc::new),
         }
-        Ok(Some(Err(Conflict { stored_kind: record.kind, stored_request: record.request })))
     }
 
-    fn book(&mut self, record: Record) -> Result<Committed, ApplyError> {
-        let sequence = self.next;
-        // The position is filled in once the journal has placed the group.
-        self.staged.record(sequence, Position { segment: 0, offset: 0 }, &record)?;
-        self.next += 1;
-        let receipt = receipt(sequence, record.clone());
-        self.records.insert(sequence, record);
+    /// The settlement that a cancellation names, if it is this person's at this hospital: whether another's exists
+    /// is not told.
+    fn settlement_of(&self, event: &CancelEvent) -> Result<Option<(Arc<Record>, SettlementRow)>, ReadError> {
+        let Some(sequence) = sequence_of(&event.setl_id) else { return Ok(None) };
+        let Some(row) = booking::settlement(&self.rows, sequence)? else { return Ok(None) };
+        let record = self.record(sequence, row.position)?;
+        let own = record.entry == Entry::Settlement
+            && record.message.tenant == event.message.tenant
+            && record.message.fixmedins_code == event.message.fixmedins_code
+            && record.person == event.person;
+        Ok(own.then_some((record, row)))
+    }
+
+    /// Drafts a record and what it changes in the rows: both or neither.
+    fn book(&mut self, record: Record) -> Result<Committed, BookingError> {
+        let payload = record.encode()?;
+        let position = self.draft.next_position(&payload);
+        let changes = booking::changes_of(&self.rows, &record, position)?;
+        self.draft.push(&payload)?;
+        self.rows.changes.extend(changes);
+        let receipt = record.receipt();
+        self.booked.insert(record.sequence, (Arc::new(record), position));
         Ok(Committed::New(receipt))
     }
 }
 
-pub(crate) fn receipt(sequence: u64, record: Record) -> Receipt {
-    Receipt { setl_id: setl_id(sequence), sequence, booked_at_ms: record.booked_at_ms, answer: record.answer }
-}
-
-pub(crate) fn read_record(
-    reader: &JournalReader,
-    sequence: u64,
-    position: Position,
-) -> Result<Record, ReadError> {
-    let payload = reader.read(position, sequence)?;
-    Record::decode(&payload).map_err(|problem| ReadError::Record { sequence, problem })
-}
-
-pub(crate) struct SettleJob<F, R, E> {
-    pub(crate) event: SettleEvent,
-    pub(crate) decide: F,
-    pub(crate) reply: R,
-    pub(crate) outcome: Option<Result<Committed, SettleError<E>>>,
-}
-
-impl<F, R, E> SettleJob<F, R, E>
-where
-    F: Fn(&bedside_claim::Accumulators, &Assigned) -> Result<Decision, E>,
-{
-    fn run(&self, group: &mut Group<'_>) -> Result<Committed, SettleError<E>> {
-        let SettleEvent { message, person, mdtrt_id, booked_at_ms, request } = &self.event;
-        if let Some(earlier) = group.earlier(message, |kind| *kind == RecordKind::Settle, request)? {
-            return earlier.map_err(SettleError::Conflict);
-        }
-        if let Some(sequence) = group.staged.booked_visit(message, mdtrt_id)? {
-            return Err(SettleError::AlreadySettled { setl_id: setl_id(sequence) });
-        }
-        let accumulators = group.staged.accumulators(person)?;
-        let assigned = group.assigned(*booked_at_ms);
-        let decision = (self.decide)(&accumulators, &assigned).map_err(SettleError::Refused)?;
-        let Decision { benefit_year, medfee_sumamt, postings, accumulators, answer } = decision;
-        let posted = Money::sum(postings.iter().map(|posting| posting.amount));
-        if posted != Ok(medfee_sumamt) {
-            let postings = posted.unwrap_or(Money::ZERO);
-            return Err(SettleError::Unbalanced { medfee_sumamt, postings });
-        }
-        let record = Record {
-            kind: RecordKind::Settle,
-            booked_at_ms: *booked_at_ms,
-            message: message.clone(),
-            person: person.clone(),
-            mdtrt_id: mdtrt_id.clone(),
-            benefit_year,
-            medfee_sumamt,
-            postings,
-            accumulators,
-            request: request.clone(),
-            answer,
-        };
-        group.book(record).map_err(|error| match error {
-            ApplyError::Read(error) => SettleError::Unreadable(error),
-            ApplyError::Stale(stale) => SettleError::Stale(stale),
-        })
+/// Postings sum to the total, and each amount has the mirror that a cancellation will need.
+fn check_amounts<E>(decision: &Decision) -> Result<(), SettleError<E>> {
+    let out_of_range = |Overflow| SettleError::OutOfRange;
+    let medfee_sumamt = decision.medfee_sumamt;
+    medfee_sumamt.negate().map_err(out_of_range)?;
+    for posting in &decision.postings {
+        posting.amount.negate().map_err(out_of_range)?;
     }
+    let posted = Money::sum(decision.postings.iter().map(|posting| posting.amount)).map_err(out_of_range)?;
+    if posted != medfee_sumamt {
+        return Err(SettleError::Unbalanced { medfee_sumamt, posted });
+    }
+    Ok(())
 }
 
-impl<F, R, E> Job for SettleJob<F, R, E>
-where
-    F: Fn(&bedside_claim::Accumulators, &Assigned) -> Result<Decision, E> + Send,
-    R: FnOnce(Result<Committed, SettleError<E>>) + Send,
-    E: Send,
-{
-    fn decide(&mut self, group: &mut Group<'_>) {
-        self.outcome = Some(self.run(group));
-    }
-
-    fn reply(self: Box<Self>, durable: bool) {
-        let outcome = self.outcome.filter(|_| durable).unwrap_or(Err(SettleError::Stopped));
-        (self.reply)(outcome);
-    }
-}
-
-pub(crate) struct CancelJob<F, R, E> {
-    pub(crate) event: CancelEvent,
-    pub(crate) decide: F,
-    pub(crate) reply: R,
-    pub(crate) outcome: Option<Result<Committed, CancelError<E>>>,
-}
-
-impl<F, R, E> CancelJob<F, R, E>
-where
-    F: Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E>,
-{
-    fn run(&self, group: &mut Group<'_>) -> Result<Committed, CancelError<E>> {
-        let CancelEvent { message, person, setl_id: wanted, booked_at_ms, request } = &self.event;
-        let same_kind = |kind: &RecordKind| matches!(kind, RecordKind::Cancel { .. });
-        if let Some(earlier) = group.earlier(message, same_kind, request)? {
-            return earlier.map_err(CancelError::Conflict);
-        }
-        let sequence = sequence_of(wanted).ok_or(CancelError::NotFound)?;
-        let row = group.staged.settlement(sequence)?.ok_or(CancelError::NotFound)?;
-        let record = group.record(sequence, row.position)?;
-        // Somebody else's settlement is not revealed.
-        if record.person != *person || record.message.fixmedins_code != message.fixmedins_code {
-            return Err(CancelError::NotFound);
-        }
-        if let Some(by) = row.cancelled_by {
-            return Err(CancelError::AlreadyCancelled { by: setl_id(by) });
-        }
-        let booked = group.staged.booked_of_year(person, record.benefit_year)?;
-        if let Some(latest) = booked.last().filter(|latest| **latest != sequence) {
-            return Err(CancelError::Blocked { by: setl_id(*latest) });
-        }
-        let assigned = group.assigned(*booked_at_ms);
-        let settlement =
-            BookedSettlement { setl_id: wanted.clone(), record, status: SettlementStatus::Booked };
-        let answer = (self.decide)(&settlement, &assigned).map_err(CancelError::Refused)?;
-        let mirror = mirror(settlement.record, sequence, &self.event, answer);
-        group.book(mirror).map_err(|error| match error {
-            ApplyError::Read(error) => CancelError::Unreadable(error),
-            ApplyError::Stale(stale) => CancelError::Stale(stale),
-        })
-    }
-}
-
-/// The record that takes a settlement back: the same postings and changes, turned.
-fn mirror(record: Record, cancels: u64, event: &CancelEvent, answer: Vec<u8>) -> Record {
-    // A booked amount came from a sum of fen; only i64::MIN has no negative, and no sum of amounts reaches it.
-    let turned = |amount: Money| amount.negate().unwrap_or(amount);
-    Record {
-        kind: RecordKind::Cancel { cancels },
-        booked_at_ms: event.booked_at_ms,
-        message: event.message.clone(),
-        medfee_sumamt: turned(record.medfee_sumamt),
-        postings: record
-            .postings
-            .into_iter()
-            .map(|posting| crate::event::Posting { amount: turned(posting.amount), ..posting })
-            .collect(),
-        accumulators: record.accumulators.iter().rev().map(|change| change.reversed()).collect(),
-        request: event.request.clone(),
-        answer,
-        ..record
-    }
-}
-
-impl<F, R, E> Job for CancelJob<F, R, E>
-where
-    F: Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E> + Send,
-    R: FnOnce(Result<Committed, CancelError<E>>) + Send,
-    E: Send,
-{
-    fn decide(&mut self, group: &mut Group<'_>) {
-        self.outcome = Some(self.run(group));
-    }
-
-    fn reply(self: Box<Self>, durable: bool) {
-        let outcome = self.outcome.filter(|_| durable).unwrap_or(Err(CancelError::Stopped));
-        (self.reply)(outcome);
-    }
-}
-
-/// What the committer works on.
-pub(crate) struct Committer {
-    pub(crate) journal: Journal,
-    pub(crate) reader: Arc<JournalReader>,
-    pub(crate) tables: Tables,
-    pub(crate) state: Arc<State>,
-    pub(crate) group_max: usize,
-}
-
-impl Committer {
-    /// Runs until every sender is gone; after an error it answers `Stopped` to whatever still comes.
-    pub(crate) fn run(mut self, calls: &Receiver<Box<dyn Job>>) {
-        while let Ok(first) = calls.recv() {
-            let mut jobs = vec![first];
-            while jobs.len() < self.group_max {
-                let Ok(job) = calls.try_recv() else { break };
-                jobs.push(job);
-            }
-            if self.state.is_stopped() {
-                jobs.into_iter().for_each(|job| job.reply(false));
-                continue;
-            }
-            let durable = match self.commit(&mut jobs) {
-                Ok(()) => true,
-                Err(reason) => {
-                    tracing::error!(%reason, "the ledger stops");
-                    self.state.stop(reason);
-                    false
-                }
-            };
-            jobs.into_iter().for_each(|job| job.reply(durable));
-        }
-    }
-
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), String> {
-        let first = self.journal.head().sequence + 1;
-        let mut changes = Changes::default();
-        let mut group = Group {
-            staged: Staged { tables: &self.tables, changes: &mut changes },
-            reader: &self.reader,
-            next: first,
-            records: BTreeMap::new(),
-        };
-        for job in jobs.iter_mut() {
-            job.decide(&mut group);
-        }
-        let records = group.records;
-        if records.is_empty() {
-            return Ok(());
-        }
-        let payloads: Vec<Vec<u8>> = records.values().map(Record::encode).collect();
-        if payloads.iter().any(|payload| payload.len() + HEADER > PAYLOAD_MAX) {
-            return Err("a record is larger than a frame can hold".to_owned());
-        }
-        let placed = self.journal.append(&payloads).map_err(|error| error.to_string())?;
-        let mut staged = Staged { tables: &self.tables, changes: &mut changes };
-        for ((sequence, record), (position, hash)) in records.iter().zip(placed) {
-            staged.place(*sequence, position, record).map_err(|error| error.to_string())?;
-            staged.applied_through(Applied { sequence: *sequence, hash });
-        }
-        // The group is on disk. Tables that fail now are mended from the journal at the next start; going on without
-        // them could read a stale row, so the ledger stops all the same.
-        self.tables.apply(changes).map_err(|error| error.to_string())
-    }
+/// What undoes a settlement, still under the settlement's own message.
+fn mirror_of(settlement: &Record) -> Result<Record, Overflow> {
+    let negated = |posting: &Posting| {
+        let amount = posting.amount.negate()?;
+        Ok(Posting { account: Arc::clone(&posting.account), amount })
+    };
+    Ok(Record {
+        entry: Entry::Cancellation { of: settlement.sequence },
+        medfee_sumamt: settlement.medfee_sumamt.negate()?,
+        postings: settlement.postings.iter().map(negated).collect::<Result<_, _>>()?,
+        accumulators: settlement.accumulators.iter().map(AccumulatorChange::reversed).collect(),
+        ..settlement.clone()
+    })
 }

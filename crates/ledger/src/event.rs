@@ -1,116 +1,188 @@
-//! What goes into the ledger and what comes out: events, decisions, receipts, and the ways in which it says no.
+//! What is asked of the ledger and what it gives back. No IO here.
+//!
+//! Identifiers are opaque texts of at most [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX) bytes; requests and answers are
+//! opaque bytes, compared and returned exactly. Everything that names a person stays out of `Debug` output.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bedside_claim::{AccumulatorChange, Money};
 
-use crate::record::Record;
-use crate::tables::ReadError;
+use crate::codec::{TooLarge, check_text};
 
-/// The scope within which a message is the same message: tenant, hospital, `msgid`.
+/// Names one call of a hospital: the scope in which a `msgid` means one thing for ever.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageKey {
-    /// The insurer or region that the caller belongs to.
+    /// The tenant.
     pub tenant: Arc<str>,
-    /// `fixmedins_code`.
+    /// The hospital (`fixmedins_code`).
     pub fixmedins_code: Arc<str>,
-    /// `msgid`.
+    /// The identifier that the hospital stored before it sent the call.
     pub msgid: Arc<str>,
 }
 
-/// A person within a tenant; leads every key that belongs to a person.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+impl MessageKey {
+    pub(crate) fn check(&self) -> Result<(), TooLarge> {
+        check_text("tenant", &self.tenant)?;
+        check_text("fixmedins_code", &self.fixmedins_code)?;
+        check_text("msgid", &self.msgid)
+    }
+}
+
+/// Names one insured person of one tenant.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonKey {
-    /// The insurer or region.
+    /// The tenant.
     pub tenant: Arc<str>,
-    /// `psn_no`.
+    /// The person (`psn_no`).
     pub psn_no: Arc<str>,
 }
 
-/// A discharge to settle and book.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl PersonKey {
+    pub(crate) fn check(&self) -> Result<(), TooLarge> {
+        check_text("tenant", &self.tenant)?;
+        check_text("psn_no", &self.psn_no)
+    }
+}
+
+impl fmt::Debug for PersonKey {
+    /// Without the number: a `{:?}` in a log must not name a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonKey").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+/// Asks to book one settlement.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SettleEvent {
     /// The call.
     pub message: MessageKey,
-    /// Who was treated.
+    /// Whose accumulators it uses.
     pub person: PersonKey,
-    /// `mdtrt_id`: one booked settlement for each visit of a hospital at a time.
+    /// The visit (`mdtrt_id`), settled at most once at a time per tenant and hospital.
     pub mdtrt_id: Arc<str>,
-    /// When the shell took it in, milliseconds since 1970-01-01 UTC; the ledger has no clock.
+    /// When, in milliseconds since 1970-01-01 UTC; stamped by the shell, the ledger has no clock.
     pub booked_at_ms: i64,
-    /// The canonical bytes of the call's content: what "the same message" means.
+    /// The canonical bytes of the content: the same content is the same bytes.
     pub request: Vec<u8>,
 }
 
-/// A settlement to cancel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl SettleEvent {
+    pub(crate) fn check(&self) -> Result<(), TooLarge> {
+        self.message.check()?;
+        self.person.check()?;
+        check_text("mdtrt_id", &self.mdtrt_id)
+    }
+}
+
+impl fmt::Debug for SettleEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SettleEvent").field("message", &self.message).finish_non_exhaustive()
+    }
+}
+
+/// Asks to cancel one booked settlement.
+#[derive(Clone, PartialEq, Eq)]
 pub struct CancelEvent {
     /// The call.
     pub message: MessageKey,
-    /// Whose settlement it is; another person's is not found.
+    /// The person of the settlement.
     pub person: PersonKey,
-    /// The settlement.
+    /// The settlement to cancel.
     pub setl_id: Arc<str>,
-    /// When the shell took it in, milliseconds since 1970-01-01 UTC.
+    /// When, in milliseconds since 1970-01-01 UTC; stamped by the shell.
     pub booked_at_ms: i64,
-    /// The canonical bytes of the call's content.
+    /// The canonical bytes of the content.
     pub request: Vec<u8>,
 }
 
-/// What the ledger assigns before the shell decides.
+impl CancelEvent {
+    pub(crate) fn check(&self) -> Result<(), TooLarge> {
+        self.message.check()?;
+        self.person.check()
+    }
+}
+
+impl fmt::Debug for CancelEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelEvent")
+            .field("message", &self.message)
+            .field("setl_id", &self.setl_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the ledger gave a command before it was decided; the answer may contain it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
-    /// `setl_id`: `S` and the sequence in sixteen digits.
+    /// `S` and the sequence, zero-padded to 16 digits.
     pub setl_id: Arc<str>,
-    /// The record's place in the journal, from 1.
+    /// The place in the journal, from 1, without gaps.
     pub sequence: u64,
-    /// As the event says.
+    /// The event's time.
     pub booked_at_ms: i64,
 }
 
-/// One part of a settlement's entry: what an account owes the hospital. CNY to the fen.
+/// The settlement identifier of a sequence: `S0000000000000042`.
+pub(crate) fn setl_id_of(sequence: u64) -> Arc<str> {
+    Arc::from(format!("S{sequence:016}"))
+}
+
+/// The sequence of a settlement identifier that this ledger could have given out.
+pub(crate) fn sequence_of(setl_id: &str) -> Option<u64> {
+    let sequence = setl_id.strip_prefix('S')?.parse().ok()?;
+    (*setl_id_of(sequence) == *setl_id).then_some(sequence)
+}
+
+/// One part of the bill's total and who bears it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// `payer:<code>`, `hospital`, `account` or `cash`.
+    /// A payer, `hospital`, `account` or `cash`.
     pub account: Arc<str>,
-    /// The amount; negative in a cancellation.
+    /// What it bears, in fen; negative in a cancellation.
     pub amount: Money,
 }
 
-/// What the shell decided about an event.
+/// What a pure decision books.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The year whose settlements cancel latest first.
+    /// The year in which the settlement stands in the person's order of settlements.
     pub benefit_year: i16,
-    /// `medfee_sumamt`: what the hospital is owed.
+    /// The bill's total, which the hospital is owed.
     pub medfee_sumamt: Money,
-    /// Who owes it; they sum to `medfee_sumamt`.
+    /// Who bears it; sums to `medfee_sumamt`.
     pub postings: Vec<Posting>,
-    /// What the person used up.
+    /// What it changes in the person's accumulators, each accumulator at most once.
     pub accumulators: Vec<AccumulatorChange>,
-    /// The bytes of the answer, kept and given again as they are.
+    /// The answer, stored and returned byte for byte.
     pub answer: Vec<u8>,
 }
 
-/// Proof that something is booked and durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The proof that a command is on disk, with its answer.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// `setl_id`.
+    /// The settlement's (or cancellation's) own identifier.
     pub setl_id: Arc<str>,
-    /// The record's place in the journal.
+    /// Its place in the journal.
     pub sequence: u64,
-    /// When the shell took it in, milliseconds since 1970-01-01 UTC.
+    /// Its time, of the first call.
     pub booked_at_ms: i64,
-    /// The bytes of the answer.
-    pub answer: Vec<u8>,
+    /// The answer of the first call.
+    pub answer: Arc<[u8]>,
 }
 
-/// How a call ended that is booked.
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("setl_id", &self.setl_id).finish_non_exhaustive()
+    }
+}
+
+/// What became of a command that is booked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
-    /// By this call.
+    /// Booked by this call.
     New(Receipt),
-    /// By an earlier call with the same message id and content; the answer is the same bytes.
+    /// Booked by an earlier call with the same `msgid` and the same bytes.
     Replayed(Receipt),
 }
 
@@ -123,142 +195,83 @@ impl Committed {
     }
 }
 
-/// What a journal record is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RecordKind {
-    /// A settlement.
+/// What a message asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MessageKind {
+    /// To settle.
     Settle,
-    /// The cancellation of this settlement.
-    Cancel {
-        /// Its sequence.
-        cancels: u64,
-    },
-}
-
-/// Where a booked settlement stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SettlementStatus {
-    /// Counts.
-    Booked,
-    /// Taken back.
-    Cancelled {
-        /// The `setl_id` of the cancellation.
-        by: Arc<str>,
-    },
-}
-
-/// A settlement as the ledger holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BookedSettlement {
-    /// `setl_id`.
-    pub setl_id: Arc<str>,
-    /// The journal record.
-    pub record: Record,
-    /// Where it stands now.
-    pub status: SettlementStatus,
+    /// To cancel a settlement.
+    Cancel,
 }
 
 /// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MessageRecord {
     /// What it asked for.
-    pub kind: RecordKind,
-    /// The canonical bytes of its content.
+    pub kind: MessageKind,
+    /// Its content.
     pub request: Vec<u8>,
-    /// Its answer.
+    /// What it was answered.
     pub receipt: Receipt,
 }
 
-/// The queue is full; nothing was taken in, the call may be sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many calls are waiting")]
-pub struct Busy;
+impl fmt::Debug for MessageRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageRecord")
+            .field("kind", &self.kind)
+            .field("receipt", &self.receipt)
+            .finish_non_exhaustive()
+    }
+}
 
-/// The same message id came with another content.
+/// Whether a booked settlement still stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    /// What the stored message asked for.
-    pub stored_kind: RecordKind,
-    /// The canonical bytes of the stored content.
-    pub stored_request: Vec<u8>,
-}
-
-/// Why a settlement was not booked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettleError<E> {
-    /// The shell refused: nothing is stored, the message id is free.
-    #[error("refused")]
-    Refused(E),
-    /// The message id was used for another content.
-    #[error("the message id was used for another content")]
-    Conflict(Conflict),
-    /// The visit has a booked settlement.
-    #[error("the visit is settled by `{setl_id}`")]
-    AlreadySettled {
-        /// That settlement.
-        setl_id: Arc<str>,
-    },
-    /// The postings do not sum to the total: a defect of the shell.
-    #[error("the postings sum to {postings}, the settlement is {medfee_sumamt}")]
-    Unbalanced {
-        /// The total.
-        medfee_sumamt: Money,
-        /// What the postings sum to.
-        postings: Money,
-    },
-    /// The changes were not computed from the person's accumulators: a defect of the shell.
-    #[error(transparent)]
-    Stale(#[from] bedside_claim::accumulators::StaleChange),
-    /// A stored row or record is damaged.
-    #[error(transparent)]
-    Unreadable(#[from] ReadError),
-    /// The ledger has stopped. The outcome is unknown until it is opened again.
-    #[error("the ledger has stopped")]
-    Stopped,
-}
-
-/// Why a settlement was not cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CancelError<E> {
-    /// The shell refused.
-    #[error("refused")]
-    Refused(E),
-    /// The message id was used for another content.
-    #[error("the message id was used for another content")]
-    Conflict(Conflict),
-    /// No such settlement of this person at this hospital.
-    #[error("there is no such settlement")]
-    NotFound,
-    /// It was cancelled before.
-    #[error("the settlement was cancelled by `{by}`")]
-    AlreadyCancelled {
-        /// The `setl_id` of the cancellation.
+pub enum Status {
+    /// It stands.
+    Booked,
+    /// It was cancelled; its postings and accumulator changes are undone.
+    Cancelled {
+        /// The identifier of the cancellation.
         by: Arc<str>,
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at_ms: i64,
     },
-    /// A later settlement of the person's year must be cancelled first.
-    #[error("settlement `{by}` must be cancelled first")]
-    Blocked {
-        /// The latest one.
-        by: Arc<str>,
-    },
-    /// The person's accumulators do not stand where the settlement left them: a defect.
-    #[error(transparent)]
-    Stale(#[from] bedside_claim::accumulators::StaleChange),
-    /// A stored row or record is damaged.
-    #[error(transparent)]
-    Unreadable(#[from] ReadError),
-    /// The ledger has stopped. The outcome is unknown until it is opened again.
-    #[error("the ledger has stopped")]
-    Stopped,
 }
 
-/// The `setl_id` of a sequence.
-pub fn setl_id(sequence: u64) -> Arc<str> {
-    format!("S{sequence:016}").into()
+/// One settlement as it stands in the ledger.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BookedSettlement {
+    /// Its identifier.
+    pub setl_id: Arc<str>,
+    /// Its place in the journal.
+    pub sequence: u64,
+    /// The call that booked it.
+    pub message: MessageKey,
+    /// The person.
+    pub person: PersonKey,
+    /// The visit.
+    pub mdtrt_id: Arc<str>,
+    /// The year in which it stands in the person's order.
+    pub benefit_year: i16,
+    /// The bill's total.
+    pub medfee_sumamt: Money,
+    /// Who bears it.
+    pub postings: Vec<Posting>,
+    /// What it changed.
+    pub accumulators: Vec<AccumulatorChange>,
+    /// Its answer.
+    pub answer: Arc<[u8]>,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub booked_at_ms: i64,
+    /// Whether it still stands.
+    pub status: Status,
 }
 
-/// The sequence of a `setl_id`; `None` for a text that is none.
-pub(crate) fn sequence_of(setl_id: &str) -> Option<u64> {
-    let digits = setl_id.strip_prefix('S').filter(|digits| digits.len() == 16)?;
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+impl fmt::Debug for BookedSettlement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BookedSettlement")
+            .field("setl_id", &self.setl_id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }

@@ -1,40 +1,28 @@
-//! The journal: append-only segments of frames. The truth, and the evidence.
+//! Writing the journal: frames are drafted in memory, then a group goes to disk with one write and one sync.
 //!
-//! Knows files and frames, not what a record means. Segments are preallocated and zero-filled, so that a data sync
-//! writes no metadata; a group of frames never spans two. Invariants: a group that [`Journal::append`] returned is on
-//! disk; after the first write or sync error nothing is ever written again, because the kernel reports such an error
-//! once and drops the pages.
+//! Invariant: bytes of a later group are written only after the group before was synced, and a segment appears under
+//! its name only when it is filled with zeros, has its head, and both are synced. After an error the writer is
+//! never used again: the kernel reports a failed write-back once and drops the pages, so a second sync proves nothing.
 
-use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::frame::{self, HEADER, Hash, PAYLOAD_MAX};
+use crate::codec::TooLarge;
+use crate::frame::{FRAME_HEAD_BYTES, Position, SEGMENT_HEAD_BYTES, SegmentHead, push_frame};
+use crate::record::PAYLOAD_BYTES_MAX;
+use crate::scan::Place;
+use crate::segments::Segments;
 
-const SEGMENT_MAGIC: [u8; 8] = *b"BEDSIDEJ";
-const SEGMENT_VERSION: u32 = 1;
-/// Magic, version, first sequence, hash before, checksum.
-const SEGMENT_HEADER: usize = 8 + 4 + 8 + 32 + 4;
-
-/// Where a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The first sequence of the segment.
-    pub segment: u64,
-    /// Byte offset of the frame in it.
-    pub offset: u64,
-}
-
-/// What a segment file is written through; tests put a failing one in its place.
-pub(crate) trait SegmentFile: Send {
+/// The file calls that the committer makes; a seam, so that tests can fail each of them.
+pub(crate) trait JournalFile: Send {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn sync_data(&self) -> io::Result<()>;
 }
 
-impl SegmentFile for File {
+impl JournalFile for File {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         FileExt::write_all_at(self, bytes, offset)
     }
@@ -44,354 +32,241 @@ impl SegmentFile for File {
     }
 }
 
-/// Wraps each segment file that is opened for writing.
-pub(crate) type WrapFile = fn(File) -> Box<dyn SegmentFile>;
+/// Turns an opened segment into what the committer writes to.
+pub(crate) type Wrap = Arc<dyn Fn(File) -> Box<dyn JournalFile> + Send + Sync>;
 
-/// What is wrong with a journal on disk.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// A file or folder cannot be read, created or synced.
-    #[error("cannot use `{path}`: {error}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// Bytes before the end of the journal are not what was written.
-    #[error("segment `{segment}` is damaged at offset {offset}: {problem}")]
-    Damaged {
-        /// The segment's file name.
-        segment: String,
-        /// The byte offset of the frame or header.
-        offset: u64,
-        /// What does not fit.
-        problem: &'static str,
-    },
-}
-
-fn io_error(path: &Path) -> impl Fn(io::Error) -> JournalError {
-    let path = path.to_path_buf();
-    move |error| JournalError::Io { path: path.clone(), error }
-}
-
-pub(crate) fn sync_folder(path: &Path) -> Result<(), JournalError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error(path))
-}
-
-fn file_name(first: u64) -> String {
-    format!("journal-{first:016}.seg")
-}
-
-/// The segments of a folder, in order of their first sequence.
-fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
-    let mut segments = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io_error(folder))? {
-        let path = entry.map_err(io_error(folder))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let digits = name.strip_prefix("journal-").and_then(|rest| rest.strip_suffix(".seg"));
-        if let Some(first) = digits.and_then(|digits| digits.parse().ok()) {
-            segments.push((first, path));
-        }
-    }
-    segments.sort();
-    Ok(segments)
-}
-
-fn segment_header(first: u64, before: &Hash) -> Vec<u8> {
-    let mut header = Vec::with_capacity(SEGMENT_HEADER);
-    header.extend(SEGMENT_MAGIC);
-    header.extend(SEGMENT_VERSION.to_le_bytes());
-    header.extend(first.to_le_bytes());
-    header.extend(before);
-    let crc = crc32c::crc32c(&header);
-    header.extend(crc.to_le_bytes());
-    header
-}
-
-/// The end of the chain: the last sequence, its hash, and where the next frame goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) sequence: u64,
-    pub(crate) hash: Hash,
-    /// The first sequence of the last segment; `None` before the first.
-    segment: Option<u64>,
-    offset: u64,
-}
-
-/// One record as the journal holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// From 1, without gaps.
-    pub sequence: u64,
-    /// Where it stands.
-    pub position: Position,
-    /// Its hash.
-    pub hash: Hash,
-    /// The record's bytes.
-    pub payload: Vec<u8>,
-}
-
-/// Reads the journal from the start, checking every frame and the chain.
-#[derive(Debug)]
-pub(crate) struct Scan {
-    segments: std::vec::IntoIter<(u64, PathBuf)>,
-    current: Option<Segment>,
-    sequence: u64,
-    hash: Hash,
-    /// Bytes of a torn tail, when the end was reached.
-    torn: u64,
-}
-
-#[derive(Debug)]
-struct Segment {
-    first: u64,
-    name: String,
-    bytes: Vec<u8>,
-    offset: usize,
-    group: u64,
-}
-
-impl Scan {
-    pub(crate) fn new(folder: &Path) -> Result<Scan, JournalError> {
-        let segments = segments(folder)?.into_iter();
-        Ok(Scan { segments, current: None, sequence: 0, hash: [0; 32], torn: 0 })
-    }
-
-    /// The next entry; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Entry>, JournalError> {
-        loop {
-            if let Some(entry) = self.next_in_segment()? {
-                return Ok(Some(entry));
-            }
-            let Some((first, path)) = self.segments.next() else { return Ok(None) };
-            self.open_segment(first, &path)?;
-        }
-    }
-
-    fn open_segment(&mut self, first: u64, path: &Path) -> Result<(), JournalError> {
-        let name = file_name(first);
-        let bytes = std::fs::read(path).map_err(io_error(path))?;
-        let damaged = |problem| JournalError::Damaged { segment: name.clone(), offset: 0, problem };
-        if self.torn > 0 {
-            return Err(damaged("the segment before it ends in the middle of a record"));
-        }
-        let expected = segment_header(self.sequence + 1, &self.hash);
-        if bytes.get(..SEGMENT_HEADER) != Some(expected.as_slice()) {
-            // A crash while the segment was being created leaves a file without any frame.
-            if self.segments.len() == 0 && frame::find(&bytes).is_none() {
-                self.current = None;
-                return Ok(());
-            }
-            return Err(damaged("its header does not continue the chain"));
-        }
-        self.current = Some(Segment { first, name, bytes, offset: SEGMENT_HEADER, group: 0 });
-        Ok(())
-    }
-
-    fn next_in_segment(&mut self) -> Result<Option<Entry>, JournalError> {
-        let Some(segment) = &mut self.current else { return Ok(None) };
-        let rest = &segment.bytes[segment.offset..];
-        let offset = segment.offset as u64;
-        let damaged = |problem| JournalError::Damaged { segment: segment.name.clone(), offset, problem };
-        let Some(frame) = frame::read(rest) else {
-            if rest.iter().all(|byte| *byte == 0) {
-                return Ok(None);
-            }
-            // A group that was being written when the machine stopped was never answered. A frame of a later group
-            // proves that this one was synced before, so its damage is a loss.
-            match frame::find(rest) {
-                Some(later) if later.group > self.sequence + 1 => {
-                    return Err(damaged("no record reads well here, but records of later groups follow"));
-                }
-                _ => self.torn = rest.len() as u64,
-            }
-            return Ok(None);
-        };
-        if frame.sequence != self.sequence + 1 {
-            return Err(damaged("the sequence does not continue"));
-        }
-        if frame.before != self.hash {
-            return Err(damaged("the hash chain is broken"));
-        }
-        let entry = Entry {
-            sequence: frame.sequence,
-            position: Position { segment: segment.first, offset },
-            hash: frame.hash(),
-            payload: frame.payload.to_vec(),
-        };
-        segment.group = frame.group;
-        segment.offset += frame.len();
-        self.sequence = entry.sequence;
-        self.hash = entry.hash;
-        Ok(Some(entry))
-    }
-
-    /// The end of the chain, once [`Scan::next`] has returned `None`.
-    pub(crate) fn head(&self) -> Head {
-        let (segment, offset) = match &self.current {
-            Some(segment) => (Some(segment.first), segment.offset as u64),
-            None => (None, 0),
-        };
-        Head { sequence: self.sequence, hash: self.hash, segment, offset }
-    }
-
-    /// Bytes of a torn tail.
-    pub(crate) fn torn(&self) -> u64 {
-        self.torn
-    }
-}
-
-/// Point reads of records, from any thread.
-#[derive(Debug)]
-pub(crate) struct JournalReader {
-    folder: PathBuf,
-    files: Mutex<BTreeMap<u64, Arc<File>>>,
-}
-
-impl JournalReader {
-    pub(crate) fn new(folder: &Path) -> JournalReader {
-        JournalReader { folder: folder.to_path_buf(), files: Mutex::new(BTreeMap::new()) }
-    }
-
-    /// The payload of the record at a position, its checksum and sequence verified.
-    pub(crate) fn read(&self, position: Position, sequence: u64) -> Result<Vec<u8>, JournalError> {
-        let path = self.folder.join(file_name(position.segment));
-        let file = {
-            let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-            match files.get(&position.segment) {
-                Some(file) => file.clone(),
-                None => {
-                    let file = Arc::new(File::open(&path).map_err(io_error(&path))?);
-                    files.insert(position.segment, file.clone());
-                    file
-                }
-            }
-        };
-        let damaged = |problem| JournalError::Damaged {
-            segment: file_name(position.segment),
-            offset: position.offset,
-            problem,
-        };
-        let mut bytes = vec![0; HEADER];
-        file.read_exact_at(&mut bytes, position.offset).map_err(io_error(&path))?;
-        let length = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]) as usize;
-        if length > PAYLOAD_MAX {
-            return Err(damaged("the record's length is impossible"));
-        }
-        bytes.resize(HEADER + length, 0);
-        file.read_exact_at(&mut bytes[HEADER..], position.offset + HEADER as u64).map_err(io_error(&path))?;
-        match frame::read(&bytes) {
-            Some(frame) if frame.sequence == sequence => Ok(frame.payload.to_vec()),
-            _ => Err(damaged("the record does not read well")),
-        }
-    }
-}
-
-/// The writing end.
-pub(crate) struct Journal {
-    folder: PathBuf,
-    segment_bytes: u64,
-    head: Head,
-    file: Option<Box<dyn SegmentFile>>,
-    /// Bytes the open segment has.
+/// The segment being written and the place in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tip {
+    pub(crate) place: Place,
+    seed: u32,
     capacity: u64,
-    wrap: WrapFile,
 }
 
-impl Journal {
-    /// Goes on where a scan ended; a torn tail is overwritten with zeros first.
-    pub(crate) fn open(
-        folder: &Path,
-        segment_bytes: u64,
-        scan: &Scan,
-        wrap: WrapFile,
-    ) -> Result<Journal, JournalError> {
-        let head = scan.head();
-        let mut journal =
-            Journal { folder: folder.to_path_buf(), segment_bytes, head, file: None, capacity: 0, wrap };
-        if let Some(segment) = head.segment {
-            let path = folder.join(file_name(segment));
-            let open = || -> io::Result<(File, u64)> {
-                let file = OpenOptions::new().read(true).write(true).open(&path)?;
-                let capacity = file.metadata()?.len();
-                if scan.torn() > 0 {
-                    let zeros = vec![0u8; usize::try_from(capacity - head.offset).unwrap_or(0)];
-                    FileExt::write_all_at(&file, &zeros, head.offset)?;
-                    file.sync_all()?;
-                }
-                Ok((file, capacity))
-            };
-            let (file, capacity) = open().map_err(io_error(&path))?;
-            journal.capacity = capacity;
-            journal.file = Some(wrap(file));
+/// Bytes for one segment.
+#[derive(Debug)]
+struct Chunk {
+    /// The segment to create first, and its size.
+    create: Option<(SegmentHead, u64)>,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+fn frame_bytes(payload: &[u8]) -> u64 {
+    FRAME_HEAD_BYTES + payload.len() as u64
+}
+
+/// A group on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    tip: Tip,
+    segment_bytes: u64,
+    group_index: u32,
+    chunks: Vec<Chunk>,
+    bytes: usize,
+}
+
+impl Draft {
+    /// Where the last drafted frame ends.
+    pub(crate) fn place(&self) -> Place {
+        self.tip.place
+    }
+
+    /// The bytes drafted so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Where a frame with this payload will lie when it is the next one pushed.
+    pub(crate) fn next_position(&self, payload: &[u8]) -> Position {
+        let next = self.tip.place.next;
+        if next.offset + frame_bytes(payload) <= self.tip.capacity {
+            next
         } else {
-            // Filling a segment takes longer than a call may wait.
-            journal.rotate(0)?;
+            Position { segment: next.segment + 1, offset: SEGMENT_HEAD_BYTES }
         }
-        Ok(journal)
     }
 
-    pub(crate) fn head(&self) -> Head {
-        self.head
-    }
-
-    /// Writes a group and syncs it once; returns where each record stands and its hash.
+    /// Adds one frame.
     ///
     /// # Errors
-    /// Any write or sync error; the journal must not be used again after one.
-    pub(crate) fn append(&mut self, payloads: &[Vec<u8>]) -> Result<Vec<(Position, Hash)>, JournalError> {
-        let size: usize = payloads.iter().map(|payload| HEADER + payload.len()).sum();
-        let fits = self.file.is_some() && self.head.offset + size as u64 <= self.capacity;
-        if !fits {
-            self.rotate(size as u64)?;
+    /// [`TooLarge`] past [`PAYLOAD_BYTES_MAX`]; the draft is unchanged.
+    pub(crate) fn push(&mut self, payload: &[u8]) -> Result<(), TooLarge> {
+        let too_large = TooLarge { field: "record", bytes: payload.len(), limit: PAYLOAD_BYTES_MAX };
+        let length = u32::try_from(payload.len()).map_err(|_| too_large)?;
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(too_large);
         }
-        let (Some(file), Some(segment)) = (&self.file, self.head.segment) else {
-            // `rotate` either opens a segment or fails.
-            return Err(io_error(&self.folder)(io::Error::other("no segment is open")));
-        };
-        let mut bytes = Vec::with_capacity(size);
-        let mut head = self.head;
-        let group = head.sequence + 1;
-        let mut placed = Vec::with_capacity(payloads.len());
-        for payload in payloads {
-            let position = Position { segment, offset: self.head.offset + bytes.len() as u64 };
-            head.sequence += 1;
-            head.hash = frame::write(&mut bytes, head.sequence, group, &head.hash, payload);
-            placed.push((position, head.hash));
+        let position = self.next_position(payload);
+        if position.segment != self.tip.place.next.segment {
+            self.rotate(frame_bytes(payload));
+        } else if self.chunks.is_empty() {
+            self.chunks.push(Chunk { create: None, offset: position.offset, bytes: Vec::new() });
         }
-        head.offset += bytes.len() as u64;
-        let path = self.folder.join(file_name(segment));
-        file.write_all_at(&bytes, self.head.offset).map_err(io_error(&path))?;
-        file.sync_data().map_err(io_error(&path))?;
-        self.head = head;
-        Ok(placed)
-    }
-
-    fn rotate(&mut self, needed: u64) -> Result<(), JournalError> {
-        let first = self.head.sequence + 1;
-        let path = self.folder.join(file_name(first));
-        let capacity = self.segment_bytes.max(SEGMENT_HEADER as u64 + needed);
-        let create = || -> io::Result<File> {
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
-            let zeros = vec![0u8; 1 << 20];
-            let mut offset = 0;
-            while offset < capacity {
-                let part =
-                    usize::try_from((capacity - offset).min(zeros.len() as u64)).unwrap_or(zeros.len());
-                FileExt::write_all_at(&file, &zeros[..part], offset)?;
-                offset += part as u64;
-            }
-            FileExt::write_all_at(&file, &segment_header(first, &self.head.hash), 0)?;
-            file.sync_all()?;
-            Ok(file)
-        };
-        let file = create().map_err(io_error(&path))?;
-        sync_folder(&self.folder)?;
-        self.file = Some((self.wrap)(file));
-        self.capacity = capacity;
-        self.head.segment = Some(first);
-        self.head.offset = SEGMENT_HEADER as u64;
+        let sequence = self.tip.place.sequence + 1;
+        if let Some(chunk) = self.chunks.last_mut() {
+            let (seed, previous) = (self.tip.seed, &self.tip.place.hash);
+            let hash =
+                push_frame(&mut chunk.bytes, seed, sequence, self.group_index, previous, length, payload);
+            let next = Position { offset: position.offset + frame_bytes(payload), ..position };
+            self.tip.place = Place { next, sequence, hash };
+        }
+        self.group_index += 1;
+        self.bytes += payload.len();
         Ok(())
     }
+
+    /// Goes on in a new segment, larger than usual where a single frame needs it.
+    fn rotate(&mut self, needed: u64) {
+        let number = self.tip.place.next.segment + 1;
+        let head = SegmentHead {
+            number,
+            first_sequence: self.tip.place.sequence + 1,
+            previous: self.tip.place.hash,
+        };
+        let capacity = self.segment_bytes.max(SEGMENT_HEAD_BYTES + needed);
+        self.tip.seed = head.seed();
+        self.tip.capacity = capacity;
+        self.tip.place.next = Position { segment: number, offset: SEGMENT_HEAD_BYTES };
+        let create = Some((head, capacity));
+        self.chunks.push(Chunk { create, offset: SEGMENT_HEAD_BYTES, bytes: Vec::new() });
+    }
+}
+
+/// The one writer of a journal.
+pub(crate) struct Writer {
+    dir: PathBuf,
+    segment_bytes: u64,
+    wrap: Wrap,
+    file: Box<dyn JournalFile>,
+    tip: Tip,
+}
+
+impl Writer {
+    /// Creates the first segment of an empty journal.
+    pub(crate) fn create_first(dir: &Path, segment_bytes: u64) -> io::Result<()> {
+        let head = SegmentHead { number: 1, first_sequence: 1, previous: Place::START.hash };
+        create_segment(dir, &head, segment_bytes).map(drop)
+    }
+
+    /// Opens the segment of `place`, the end of the journal, for writing.
+    pub(crate) fn open(dir: &Path, segment_bytes: u64, place: Place, wrap: Wrap) -> io::Result<Writer> {
+        let file = OpenOptions::new().write(true).open(Segments::path(dir, place.next.segment))?;
+        let capacity = file.metadata()?.len();
+        let seed = Segments::at(dir).segment(place.next.segment).map_err(io::Error::other)?.head.seed();
+        let tip = Tip { place, seed, capacity };
+        Ok(Writer { dir: dir.to_owned(), segment_bytes, file: wrap(file), wrap, tip })
+    }
+
+    /// An empty group behind what is on disk.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft {
+            tip: self.tip,
+            segment_bytes: self.segment_bytes,
+            group_index: 0,
+            chunks: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Writes and syncs a group: when this returns, it is on disk. One sync; one more for each segment it fills.
+    ///
+    /// # Errors
+    /// The first failing call. Whether the group is on disk is then unknown until the ledger is opened again.
+    pub(crate) fn append(&mut self, draft: Draft) -> io::Result<()> {
+        let mut unsynced = false;
+        for chunk in &draft.chunks {
+            if let Some((head, capacity)) = &chunk.create {
+                if unsynced {
+                    self.file.sync_data()?;
+                }
+                self.file = (self.wrap)(create_segment(&self.dir, head, *capacity)?);
+            }
+            self.file.write_all_at(&chunk.bytes, chunk.offset)?;
+            unsynced = true;
+        }
+        if unsynced {
+            self.file.sync_data()?;
+        }
+        self.tip = draft.tip;
+        Ok(())
+    }
+}
+
+/// Cuts a torn tail: zeros from `at` to the end of its segment, synced. The length stays.
+pub(crate) fn zero_tail(dir: &Path, at: Position) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(Segments::path(dir, at.segment))?;
+    let length = file.metadata()?.len();
+    write_zeros(&file, at.offset, length)?;
+    file.sync_all()
+}
+
+/// Makes what lies in a segment from `from` on durable before anyone is told of it: the same bytes again, synced.
+///
+/// A process that was killed, or stopped at a failed sync, leaves records that are read from the page cache but may
+/// not be on disk; after a failed sync the kernel even takes their pages for clean, and a sync alone proves nothing.
+pub(crate) fn write_again(dir: &Path, from: Position) -> io::Result<()> {
+    let path = Segments::path(dir, from.segment);
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let length = file.metadata()?.len().saturating_sub(from.offset);
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, from.offset)?;
+    let Some(last) = bytes.iter().rposition(|byte| *byte != 0) else { return Ok(()) };
+    FileExt::write_all_at(&file, &bytes[..=last], from.offset)?;
+    file.sync_data()
+}
+
+/// Removes what an interrupted rotation left behind.
+pub(crate) fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "unfinished") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn create_segment(dir: &Path, head: &SegmentHead, capacity: u64) -> io::Result<File> {
+    let unfinished = dir.join(format!("{:010}.unfinished", head.number));
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(&unfinished)?;
+    write_zeros(&file, 0, capacity)?;
+    FileExt::write_all_at(&file, &head.encode(), 0)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, Segments::path(dir, head.number))?;
+    sync_dir(dir)?;
+    Ok(file)
+}
+
+fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
+    let zeros = vec![0; 1 << 20];
+    let mut offset = from;
+    while offset < to {
+        let length = usize::try_from(to - offset).unwrap_or(usize::MAX).min(zeros.len());
+        FileExt::write_all_at(file, &zeros[..length], offset)?;
+        offset += length as u64;
+    }
+    Ok(())
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Creates a directory with its parents, each made durable in its own parent.
+pub(crate) fn create_dir_durably(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_dir_durably(parent)?;
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_dir(parent)
 }

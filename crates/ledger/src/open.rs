@@ -1,248 +1,318 @@
-//! Opening: the journal is read and folded, the tables are brought up to it, compared with it, or made anew.
+//! Opening a ledger: lock, read what the journal has beyond the tables, cut a torn tail, or rebuild the tables.
 //!
-//! Invariant: a ledger that opens has tables that are the journal; a journal that lacks what the tables have is a
-//! loss, and does not open.
+//! Decides what to trust. The journal wins over the tables in everything but one: tables that name a record which
+//! the journal has lost prove that something acknowledged is gone, and then the ledger does not open at all - it would
+//! give the same `setl_id` out twice.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, RwLock};
 
-use crate::journal::{JournalError, Scan, sync_folder};
-use crate::record::{NotARecord, Record};
-use crate::tables::{Applied, ApplyError, Changes, ReadError, Rows, Staged, Tables};
-use crate::verify::Fold;
+use crate::booking;
+use crate::frame::{Position, SEGMENT_HEAD_BYTES};
+use crate::journal::{self, Wrap, Writer, create_dir_durably, sync_dir};
+use crate::rows::Applied;
+use crate::scan::{Place, Records, Scanner};
+use crate::segments::{Found, ReadError, Segments, Tail};
+use crate::shared::{LedgerConfig, Shared};
+use crate::tables::{Overlay, Tables, TablesError};
+
+/// Records applied to the tables in one batch while opening.
+const BATCH: usize = 256;
+const SEGMENT_BYTES_MIN: u64 = 4096;
 
 /// Why a ledger does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process has it open.
-    #[error("the ledger `{0}` is in use by another process")]
-    InUse(PathBuf),
-    /// There is no ledger in the folder.
-    #[error("there is no ledger in `{0}`")]
-    NoLedger(PathBuf),
-    /// The folder or lock cannot be used.
-    #[error("cannot use `{path}`: {error}")]
-    Io {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
+    /// A setting is outside its range.
+    #[error("`{setting}` must be at least {least}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// Its least value.
+        least: u64,
     },
-    /// The journal cannot be read, or is damaged before its end.
+    /// Another process, or another handle of this one, has the ledger open.
+    #[error("the ledger is open elsewhere")]
+    Locked,
+    /// There is no journal in the directory.
+    #[error("there is no ledger here")]
+    NotALedger,
+    /// The journal is damaged or cannot be read.
     #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// A record's frame reads well, its content does not.
-    #[error("record {sequence} {problem}")]
-    Record {
-        /// Its sequence.
-        sequence: u64,
-        /// What is wrong.
-        problem: NotARecord,
-    },
-    /// The journal ends before what was answered: records are lost.
+    Journal(ReadError),
+    /// The journal ends before a record that was acknowledged: the tables were written after it. Restore the journal
+    /// from a backup. To accept the loss, move the directory `tables` away.
     #[error(
-        "the journal ends at record {journal}, but record {tables} was answered: restore the journal from a backup"
+        "the journal ends at record {journal} in segment {segment} at byte {offset}, but record {acknowledged} was \
+         acknowledged; restore the journal, or move `tables` away to accept the loss"
     )]
-    JournalBehind {
-        /// The journal's last sequence.
+    Lost {
+        /// The last record of the journal.
         journal: u64,
-        /// The last sequence that the tables have.
-        tables: u64,
+        /// A later record that was acknowledged.
+        acknowledged: u64,
+        /// The segment in which the journal ends.
+        segment: u64,
+        /// The byte at which it ends.
+        offset: u64,
     },
-    /// The journal reads well, but its records do not follow from each other.
-    #[error("the journal is inconsistent: {0}")]
-    Inconsistent(String),
-    /// The tables cannot be made even from the journal.
-    #[error("the tables cannot be built: {0}")]
-    Tables(String),
+    /// A record that is whole contradicts the ones before it.
+    #[error("record {sequence} contradicts the records before it")]
+    Contradiction {
+        /// The record.
+        sequence: u64,
+        /// In what way.
+        source: ReadError,
+    },
+    /// New tables could not be written.
+    #[error("the tables cannot be written")]
+    Tables(#[source] TablesError),
+    /// The file system failed.
+    #[error("`{path}`: {source}")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
 }
 
-/// What opening came to.
+/// Why the tables were rebuilt from the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rebuilt {
+    /// They were not there.
+    Missing,
+    /// sled did not open them, or their rows were not those written.
+    Damaged(String),
+    /// They were made from another journal.
+    Disagree,
+}
+
+/// What was cut behind the last whole record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TailCut {
+    /// The segment.
+    pub segment: u64,
+    /// The byte from which it is zero now.
+    pub offset: u64,
+    /// How many bytes had been written there.
+    pub bytes: u64,
+}
+
+/// What opening a ledger found and did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OpenReport {
     /// Records in the journal.
     pub records: u64,
-    /// Bytes of a torn tail that were cut; they were never answered.
-    pub torn_bytes: u64,
-    /// Records that were applied to the tables.
-    pub applied: u64,
-    /// Why the tables were made anew, if they were.
-    pub rebuilt: Option<String>,
+    /// Records applied to the tables while opening.
+    pub replayed: u64,
+    /// The remains of a group that was never acknowledged.
+    pub tail_cut: Option<TailCut>,
+    /// Why the tables were rebuilt, when they were.
+    pub tables_rebuilt: Option<Rebuilt>,
 }
 
-pub(crate) struct Opened {
-    pub(crate) scan: Scan,
-    pub(crate) tables: Tables,
-    pub(crate) lock: File,
-    pub(crate) report: OpenReport,
+/// What is known of the tables before the journal is read.
+struct TablesFound {
+    usable: Result<Tables, Rebuilt>,
+    /// How far they say they came, also where they are not usable.
+    applied: Option<Applied>,
 }
 
-pub(crate) fn journal_folder(dir: &Path) -> PathBuf {
-    dir.join("journal")
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
 }
 
-fn tables_folder(dir: &Path) -> PathBuf {
-    dir.join("tables")
-}
+pub(crate) fn open(config: LedgerConfig, wrap: Wrap) -> Result<(Shared, Writer, OpenReport), OpenError> {
+    check_settings(&config)?;
+    let journal_dir = config.dir.join("journal");
+    create_dir_durably(&journal_dir).map_err(io_at(&journal_dir))?;
+    let lock = lock(&config.dir)?;
+    journal::remove_unfinished(&journal_dir).map_err(io_at(&journal_dir))?;
+    let segments = Arc::new(Segments::at(&journal_dir));
+    let last_segment = segments.numbers().map_err(io_at(&journal_dir))?.last().copied();
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    let path = path.to_path_buf();
-    move |error| OpenError::Io { path, error }
-}
-
-/// Creates a folder and syncs the one it lies in, so that it survives a power cut.
-fn create_folder(path: &Path) -> Result<(), OpenError> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        create_folder(parent)?;
-    }
-    std::fs::create_dir(path).map_err(io_error(path))?;
-    Ok(sync_folder(parent.unwrap_or(Path::new(".")))?)
-}
-
-pub(crate) fn open(dir: &Path) -> Result<Opened, OpenError> {
-    create_folder(&journal_folder(dir))?;
-    let lock = lock(dir)?;
-    let journal = journal_folder(dir);
-    let mut report = OpenReport::default();
-
-    let (tables, applied) = match existing_tables(&tables_folder(dir)) {
-        Ok(found) => found,
-        Err(reason) => {
-            set_aside(&tables_folder(dir))?;
-            report.rebuilt = Some(reason);
-            (fresh_tables(dir)?, None)
+    let tables_dir = config.dir.join("tables");
+    let TablesFound { usable, applied } = find_tables(&tables_dir);
+    let last_segment = match (last_segment, applied) {
+        (Some(number), _) => number,
+        (None, Some(applied)) => {
+            return Err(lost(Place::START, &applied));
+        }
+        (None, None) => {
+            Writer::create_first(&journal_dir, config.segment_bytes).map_err(io_at(&journal_dir))?;
+            1
         }
     };
-    match catch_up(&journal, &tables, applied, &mut report) {
-        Ok(scan) => Ok(Opened { scan, tables, lock, report }),
-        Err(CatchUpError::Open(error)) => Err(error),
-        Err(CatchUpError::TablesDisagree(reason)) => {
+
+    let start = match applied {
+        Some(applied) => find_applied(&segments, &applied, last_segment)?,
+        None => Some(Place::START),
+    };
+    let (tables, place, rebuilt) = match (usable, start) {
+        (Ok(tables), Some(place)) => (tables, place, None),
+        (Ok(tables), None) => {
             drop(tables);
-            set_aside(&tables_folder(dir))?;
-            report = OpenReport { rebuilt: Some(reason), ..OpenReport::default() };
-            let tables = fresh_tables(dir)?;
-            match catch_up(&journal, &tables, None, &mut report) {
-                Ok(scan) => Ok(Opened { scan, tables, lock, report }),
-                Err(CatchUpError::Open(error)) => Err(error),
-                Err(CatchUpError::TablesDisagree(reason)) => Err(OpenError::Tables(reason)),
-            }
+            (rebuild(&config.dir, &tables_dir, &Rebuilt::Disagree)?, Place::START, Some(Rebuilt::Disagree))
         }
-    }
+        (Err(why), _) => (rebuild(&config.dir, &tables_dir, &why)?, Place::START, Some(why)),
+    };
+
+    // Segments before the last were synced before the last was made.
+    let unproven = match place.next {
+        next if next.segment == last_segment => next,
+        _ => Position { segment: last_segment, offset: SEGMENT_HEAD_BYTES },
+    };
+    journal::write_again(&journal_dir, unproven).map_err(io_at(&journal_dir))?;
+    let mut scanner = Scanner::from(Arc::clone(&segments), place, last_segment);
+    let replayed = apply_rest(&mut scanner, &tables)?;
+    let tail_cut = cut_tail(&scanner, &journal_dir)?;
+    let place = scanner.place();
+    let report = OpenReport {
+        records: place.sequence,
+        replayed,
+        tail_cut,
+        // A journal without records has nothing to rebuild from: that is a new ledger.
+        tables_rebuilt: rebuilt.filter(|why| place.sequence > 0 || *why != Rebuilt::Missing),
+    };
+    let writer =
+        Writer::open(&journal_dir, config.segment_bytes, place, wrap).map_err(io_at(&journal_dir))?;
+    let tip = RwLock::new(place);
+    let shared = Shared { config, segments, tables, tip, stopped: OnceLock::new(), _lock: lock };
+    Ok((shared, writer, report))
+}
+
+/// Reads the journal of a ledger directory, without tables, lock or any write. A torn tail is not given.
+///
+/// # Errors
+/// [`OpenError::NotALedger`]; [`OpenError::Io`] when the directory cannot be listed. Damage is an item of the iterator.
+pub fn read_journal(dir: &Path) -> Result<Records, OpenError> {
+    let journal_dir = dir.join("journal");
+    let segments = Arc::new(Segments::at(&journal_dir));
+    let numbers = match segments.numbers() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::NotALedger),
+        numbers => numbers.map_err(io_at(&journal_dir))?,
+    };
+    let last = numbers.last().copied().ok_or(OpenError::NotALedger)?;
+    Ok(Records::to_the_end(Scanner::from(segments, Place::START, last)))
+}
+
+fn check_settings(config: &LedgerConfig) -> Result<(), OpenError> {
+    let least = |setting, value: u64, least| {
+        if value < least { Err(OpenError::Setting { setting, least }) } else { Ok(()) }
+    };
+    least("segment_bytes", config.segment_bytes, SEGMENT_BYTES_MIN)?;
+    least("group_max", config.group_max as u64, 1)?;
+    least("queue_max", config.queue_max as u64, 1)
 }
 
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("lock");
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error(&path))?;
+    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(io_at(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_path_buf())),
-        Err(TryLockError::Error(error)) => Err(OpenError::Io { path, error }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
     }
 }
 
-/// Opens the tables that are there; sled panics on some kinds of damage.
-fn existing_tables(folder: &Path) -> Result<(Tables, Option<Applied>), String> {
-    // A crash during sled's own recovery leaves such a file, and sled then refuses to open.
-    if let Ok(entries) = std::fs::read_dir(folder) {
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if name.starts_with("snap.") && name.ends_with(".generating") {
-                let _ = std::fs::remove_file(path);
-            }
-        }
+fn find_tables(dir: &Path) -> TablesFound {
+    if !dir.exists() {
+        return TablesFound { usable: Err(Rebuilt::Missing), applied: None };
     }
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        let tables = Tables::open(folder)?;
-        let applied = tables.applied()?;
-        Ok::<_, ReadError>((tables, applied))
-    }));
-    match opened {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("the tables do not open".to_owned()),
-    }
-}
-
-fn fresh_tables(dir: &Path) -> Result<Tables, OpenError> {
-    let folder = tables_folder(dir);
-    Tables::open(&folder).map_err(|error| OpenError::Tables(error.to_string()))
-}
-
-/// Moves the tables out of the way; they are kept for whoever wants to know what happened.
-fn set_aside(folder: &Path) -> Result<(), OpenError> {
-    if !folder.exists() {
-        return Ok(());
-    }
-    let mut number = 1;
-    let aside = loop {
-        let aside = folder.with_extension(format!("damaged-{number}"));
-        if !aside.exists() {
-            break aside;
-        }
-        number += 1;
+    let unusable = |error: TablesError| Rebuilt::Damaged(error.to_string());
+    let tables = match Tables::open(dir) {
+        Ok(tables) => tables,
+        Err(error) => return TablesFound { usable: Err(unusable(error)), applied: None },
     };
-    tracing::warn!("the tables are set aside and made anew from the journal");
-    std::fs::rename(folder, aside).map_err(io_error(folder))
-}
-
-enum CatchUpError {
-    Open(OpenError),
-    TablesDisagree(String),
-}
-
-impl<E: Into<OpenError>> From<E> for CatchUpError {
-    fn from(error: E) -> CatchUpError {
-        CatchUpError::Open(error.into())
-    }
-}
-
-/// Records that are applied to the tables at once while they catch up.
-const BATCH: u64 = 512;
-
-fn catch_up(
-    journal: &Path,
-    tables: &Tables,
-    applied: Option<Applied>,
-    report: &mut OpenReport,
-) -> Result<Scan, CatchUpError> {
-    let mut scan = Scan::new(journal)?;
-    let done = applied.map_or(0, |applied| applied.sequence);
-    let mut changes = Changes::default();
-    let disagree = |error: ApplyError| CatchUpError::TablesDisagree(error.to_string());
-    let mut fold = Fold::default();
-    while let Some(entry) = scan.next()? {
-        report.records += 1;
-        if let Some(applied) = applied.filter(|applied| applied.sequence == entry.sequence)
-            && applied.hash != entry.hash
-        {
-            return Err(CatchUpError::TablesDisagree("the tables come from another journal".to_owned()));
+    match tables.applied() {
+        Ok(applied) => {
+            let checked = tables.check(applied.as_ref());
+            TablesFound { usable: checked.map(|()| tables).map_err(unusable), applied }
         }
-        let record = Record::decode(&entry.payload)
-            .map_err(|problem| OpenError::Record { sequence: entry.sequence, problem })?;
-        if entry.sequence > done {
-            let mut staged = Staged { tables, changes: &mut changes };
-            staged.record(entry.sequence, entry.position, &record).map_err(disagree)?;
-            staged.applied_through(Applied { sequence: entry.sequence, hash: entry.hash });
-            report.applied += 1;
-            if report.applied.is_multiple_of(BATCH) {
-                tables.apply(std::mem::take(&mut changes)).map_err(|error| disagree(error.into()))?;
-            }
+        Err(error) => TablesFound { usable: Err(unusable(error)), applied: None },
+    }
+}
+
+fn lost(end: Place, applied: &Applied) -> OpenError {
+    let Position { segment, offset } = end.next;
+    OpenError::Lost { journal: end.sequence, acknowledged: applied.sequence, segment, offset }
+}
+
+/// Where the journal goes on behind the record that the tables applied last; nothing when the journal has another
+/// record of that sequence.
+///
+/// # Errors
+/// [`OpenError::Lost`] when the journal ends before that record; [`OpenError::Journal`] for damage on the way.
+fn find_applied(
+    segments: &Arc<Segments>,
+    applied: &Applied,
+    last_segment: u64,
+) -> Result<Option<Place>, OpenError> {
+    if applied.position.segment <= last_segment
+        && let Found::Frame(frame) = segments.find(applied.position).map_err(OpenError::Journal)?
+        && (frame.head.sequence, frame.hash) == (applied.sequence, applied.hash)
+    {
+        return Ok(Some(Place { next: frame.end(), sequence: applied.sequence, hash: applied.hash }));
+    }
+    let mut scanner = Scanner::from(Arc::clone(segments), Place::START, last_segment);
+    while scanner.next_frame().map_err(OpenError::Journal)?.is_some() {}
+    scanner.tail().map_err(OpenError::Journal)?;
+    if scanner.place().sequence < applied.sequence { Err(lost(scanner.place(), applied)) } else { Ok(None) }
+}
+
+/// Moves what there is aside and opens new tables.
+fn rebuild(dir: &Path, tables_dir: &Path, why: &Rebuilt) -> Result<Tables, OpenError> {
+    if tables_dir.exists() {
+        tracing::warn!(?why, "the tables are moved aside and rebuilt from the journal");
+        let mut number = 1u32;
+        let mut aside = dir.join("tables.aside.1");
+        while aside.exists() {
+            number += 1;
+            aside = dir.join(format!("tables.aside.{number}"));
         }
-        fold.add(&entry, record).map_err(|error| OpenError::Inconsistent(error.to_string()))?;
+        fs::rename(tables_dir, &aside).map_err(io_at(tables_dir))?;
+        sync_dir(dir).map_err(io_at(dir))?;
     }
-    tables.apply(changes).map_err(|error| disagree(error.into()))?;
-    report.torn_bytes = scan.torn();
-    if scan.head().sequence < done {
-        return Err(OpenError::JournalBehind { journal: scan.head().sequence, tables: done }.into());
+    create_dir_durably(tables_dir).map_err(io_at(tables_dir))?;
+    Tables::open(tables_dir).map_err(OpenError::Tables)
+}
+
+/// Applies every record that the tables do not have yet.
+fn apply_rest(scanner: &mut Scanner, tables: &Tables) -> Result<u64, OpenError> {
+    let mut replayed = 0;
+    loop {
+        let mut rows = Overlay::on(tables);
+        let mut last: Option<Position> = None;
+        for _ in 0..BATCH {
+            let Some(frame) = scanner.next_frame().map_err(OpenError::Journal)? else { break };
+            let record = frame.record().map_err(OpenError::Journal)?;
+            let changes = booking::changes_of(&rows, &record, frame.position).map_err(|error| {
+                OpenError::Contradiction { sequence: record.sequence, source: error.into() }
+            })?;
+            rows.changes.extend(changes);
+            last = Some(frame.position);
+            replayed += 1;
+        }
+        let Some(last) = last else { return Ok(replayed) };
+        let place = scanner.place();
+        tables.apply(&rows.changes, place.sequence, place.hash, last).map_err(OpenError::Tables)?;
     }
-    // sled can lose rows to one damaged byte and say nothing; a missing message id would pay twice.
-    fold.compare(tables).map_err(|error| CatchUpError::TablesDisagree(error.to_string()))?;
-    Ok(scan)
+}
+
+/// Cuts what lies behind the last whole record; an error when a synced group had written it.
+fn cut_tail(scanner: &Scanner, journal_dir: &Path) -> Result<Option<TailCut>, OpenError> {
+    let Tail::Torn { bytes } = scanner.tail().map_err(OpenError::Journal)? else { return Ok(None) };
+    let at = scanner.place().next;
+    tracing::warn!(
+        segment = at.segment,
+        offset = at.offset,
+        bytes,
+        "a torn tail is cut; it was never acknowledged"
+    );
+    journal::zero_tail(journal_dir, at).map_err(io_at(journal_dir))?;
+    Ok(Some(TailCut { segment: at.segment, offset: at.offset, bytes }))
 }

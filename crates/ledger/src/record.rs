@@ -1,261 +1,214 @@
-//! The bytes of a record: ours, versioned, canonical. `docs/ledger-format.md` describes them.
+//! One booked fact and its bytes: version 1 of the payload that `docs/ledger-format.md` describes.
 //!
-//! Knows no file. Invariant: decoding what was encoded gives it back, and decoding anything else is an error, never a
-//! panic.
+//! Must not know where the bytes lie. Invariant: `decode(encode(record)) == record`, and no other byte string
+//! decodes to the same record. A new field is a new version; an old version is read for ever.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
 
-use crate::event::{MessageKey, PersonKey, Posting, RecordKind};
+use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
+use crate::event::{
+    BookedSettlement, MessageKey, MessageKind, MessageRecord, PersonKey, Posting, Receipt, Status, setl_id_of,
+};
 
-/// The version that this code writes.
-pub(crate) const VERSION: u8 = 1;
+/// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
+pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
-/// One journal record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+const VERSION: u8 = 1;
+const SETTLEMENT: u8 = 1;
+const CANCELLATION: u8 = 2;
+
+/// What kind of fact a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// A settlement.
+    Settlement,
+    /// The negated mirror of a settlement.
+    Cancellation {
+        /// The sequence of the settlement it cancels.
+        of: u64,
+    },
+}
+
+/// One booked fact, as it stands in the journal.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What it is.
-    pub kind: RecordKind,
-    /// When the shell took it in, milliseconds since 1970-01-01 UTC.
-    pub booked_at_ms: i64,
-    /// The call.
+    /// Its place in the journal, from 1, without gaps.
+    pub sequence: u64,
+    /// Settlement or cancellation.
+    pub entry: Entry,
+    /// The call that booked it.
     pub message: MessageKey,
-    /// Who was treated.
+    /// The person.
     pub person: PersonKey,
-    /// `mdtrt_id`.
+    /// The visit.
     pub mdtrt_id: Arc<str>,
-    /// The year whose settlements cancel latest first.
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub booked_at_ms: i64,
+    /// The year in which the settlement stands in the person's order.
     pub benefit_year: i16,
-    /// What the hospital is owed; negative in a cancellation.
+    /// What the hospital is owed by this record; negative in a cancellation of a positive bill.
     pub medfee_sumamt: Money,
-    /// Who owes it.
+    /// Who bears it; sums to `medfee_sumamt`.
     pub postings: Vec<Posting>,
-    /// What the person used up.
+    /// What it changes in the person's accumulators.
     pub accumulators: Vec<AccumulatorChange>,
     /// The canonical bytes of the call's content.
     pub request: Vec<u8>,
-    /// The bytes of the answer.
-    pub answer: Vec<u8>,
+    /// The answer.
+    pub answer: Arc<[u8]>,
 }
 
-/// The bytes are no record of a version that this code reads.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a record: {0}")]
-pub struct NotARecord(pub &'static str);
-
-/// Appends fields, little-endian, texts and bytes with their length.
-#[derive(Default)]
-pub(crate) struct Writer {
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Writer {
-    pub(crate) fn u8(&mut self, value: u8) {
-        self.bytes.push(value);
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("sequence", &self.sequence)
+            .field("entry", &self.entry)
+            .finish_non_exhaustive()
     }
-
-    pub(crate) fn u64(&mut self, value: u64) {
-        self.bytes.extend(value.to_le_bytes());
-    }
-
-    pub(crate) fn i64(&mut self, value: i64) {
-        self.bytes.extend(value.to_le_bytes());
-    }
-
-    pub(crate) fn i16(&mut self, value: i16) {
-        self.bytes.extend(value.to_le_bytes());
-    }
-
-    pub(crate) fn count(&mut self, value: usize) {
-        // A message has 4 MiB; no list or text of a record comes near 2^32.
-        self.bytes.extend(u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
-    }
-
-    pub(crate) fn blob(&mut self, value: &[u8]) {
-        self.count(value.len());
-        self.bytes.extend(value);
-    }
-
-    pub(crate) fn text(&mut self, value: &str) {
-        self.blob(value.as_bytes());
-    }
-
-    pub(crate) fn key(&mut self, key: &AccumulatorKey) {
-        self.i16(key.benefit_year);
-        self.text(&key.pack);
-        self.text(&key.benefit);
-        self.u8(measure_code(key.measure));
-    }
-}
-
-/// Takes fields off the front of bytes.
-pub(crate) struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-const SHORT: NotARecord = NotARecord("it is cut short");
-
-impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { rest: bytes }
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], NotARecord> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(SHORT)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], NotARecord> {
-        self.take(N)?.try_into().map_err(|_| SHORT)
-    }
-
-    pub(crate) fn u8(&mut self) -> Result<u8, NotARecord> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    pub(crate) fn u64(&mut self) -> Result<u64, NotARecord> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    pub(crate) fn i64(&mut self) -> Result<i64, NotARecord> {
-        self.array().map(i64::from_le_bytes)
-    }
-
-    pub(crate) fn i16(&mut self) -> Result<i16, NotARecord> {
-        self.array().map(i16::from_le_bytes)
-    }
-
-    pub(crate) fn count(&mut self) -> Result<usize, NotARecord> {
-        let count = self.array().map(u32::from_le_bytes)?;
-        usize::try_from(count).map_err(|_| SHORT)
-    }
-
-    pub(crate) fn blob(&mut self) -> Result<&'a [u8], NotARecord> {
-        let count = self.count()?;
-        self.take(count)
-    }
-
-    pub(crate) fn text(&mut self) -> Result<Arc<str>, NotARecord> {
-        let text = std::str::from_utf8(self.blob()?).map_err(|_| NotARecord("a text is not UTF-8"))?;
-        Ok(text.into())
-    }
-
-    pub(crate) fn key(&mut self) -> Result<AccumulatorKey, NotARecord> {
-        Ok(AccumulatorKey {
-            benefit_year: self.i16()?,
-            pack: self.text()?,
-            benefit: self.text()?,
-            measure: measure(self.u8()?)?,
-        })
-    }
-
-    pub(crate) fn money(&mut self) -> Result<Money, NotARecord> {
-        self.i64().map(Money::from_units)
-    }
-
-    pub(crate) fn end(&self) -> Result<(), NotARecord> {
-        if self.rest.is_empty() { Ok(()) } else { Err(NotARecord("bytes follow it")) }
-    }
-}
-
-fn measure_code(measure: Measure) -> u8 {
-    match measure {
-        Measure::Base => 1,
-        Measure::Deductible => 2,
-        Measure::DeductibleStandard => 3,
-        Measure::Paid => 4,
-    }
-}
-
-fn measure(code: u8) -> Result<Measure, NotARecord> {
-    Measure::ALL
-        .into_iter()
-        .find(|measure| measure_code(*measure) == code)
-        .ok_or(NotARecord("an accumulator measures something unknown"))
 }
 
 impl Record {
-    /// The record's bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Writer::default();
-        out.u8(VERSION);
-        match self.kind {
-            RecordKind::Settle => out.u8(1),
-            RecordKind::Cancel { cancels } => {
-                out.u8(2);
-                out.u64(cancels);
+    /// The identifier of this settlement or cancellation.
+    pub fn setl_id(&self) -> Arc<str> {
+        setl_id_of(self.sequence)
+    }
+
+    /// What the call asked for.
+    pub fn kind(&self) -> MessageKind {
+        match self.entry {
+            Entry::Settlement => MessageKind::Settle,
+            Entry::Cancellation { .. } => MessageKind::Cancel,
+        }
+    }
+
+    /// The receipt that the call was given.
+    pub fn receipt(&self) -> Receipt {
+        Receipt {
+            setl_id: self.setl_id(),
+            sequence: self.sequence,
+            booked_at_ms: self.booked_at_ms,
+            answer: Arc::clone(&self.answer),
+        }
+    }
+
+    pub(crate) fn into_message(self) -> MessageRecord {
+        let receipt = self.receipt();
+        MessageRecord { kind: self.kind(), request: self.request, receipt }
+    }
+
+    pub(crate) fn into_settlement(self, status: Status) -> BookedSettlement {
+        BookedSettlement {
+            setl_id: self.setl_id(),
+            sequence: self.sequence,
+            message: self.message,
+            person: self.person,
+            mdtrt_id: self.mdtrt_id,
+            benefit_year: self.benefit_year,
+            medfee_sumamt: self.medfee_sumamt,
+            postings: self.postings,
+            accumulators: self.accumulators,
+            answer: self.answer,
+            booked_at_ms: self.booked_at_ms,
+            status,
+        }
+    }
+
+    /// The payload's bytes; the sequence is not among them, it stands in the frame.
+    ///
+    /// # Errors
+    /// [`TooLarge`] when a text is longer than [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX) or the whole longer than
+    /// [`PAYLOAD_BYTES_MAX`].
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
+        let mut out = Encoder::with(VERSION);
+        match self.entry {
+            Entry::Settlement => out.u8(SETTLEMENT),
+            Entry::Cancellation { of } => {
+                out.u8(CANCELLATION);
+                out.u64(of);
             }
         }
         out.i64(self.booked_at_ms);
-        out.text(&self.message.tenant);
-        out.text(&self.message.fixmedins_code);
-        out.text(&self.message.msgid);
-        out.text(&self.person.psn_no);
-        out.text(&self.mdtrt_id);
         out.i16(self.benefit_year);
         out.i64(self.medfee_sumamt.units());
-        out.count(self.postings.len());
+        out.text("tenant", &self.message.tenant)?;
+        out.text("fixmedins_code", &self.message.fixmedins_code)?;
+        out.text("msgid", &self.message.msgid)?;
+        out.text("tenant", &self.person.tenant)?;
+        out.text("psn_no", &self.person.psn_no)?;
+        out.text("mdtrt_id", &self.mdtrt_id)?;
+        out.length("postings", self.postings.len())?;
         for posting in &self.postings {
-            out.text(&posting.account);
+            out.text("account", &posting.account)?;
             out.i64(posting.amount.units());
         }
-        out.count(self.accumulators.len());
+        out.length("accumulators", self.accumulators.len())?;
         for change in &self.accumulators {
-            out.key(&change.key);
+            encode_key(&mut out, &change.key)?;
             out.i64(change.before.units());
             out.i64(change.after.units());
         }
-        out.blob(&self.request);
-        out.blob(&self.answer);
-        out.bytes
+        out.bytes("request", &self.request)?;
+        out.bytes("answer", &self.answer)?;
+        let bytes = out.finish();
+        if bytes.len() > PAYLOAD_BYTES_MAX {
+            return Err(TooLarge { field: "record", bytes: bytes.len(), limit: PAYLOAD_BYTES_MAX });
+        }
+        Ok(bytes)
     }
 
-    /// The record of these bytes.
+    /// The record of a payload.
     ///
     /// # Errors
-    /// [`NotARecord`]: another version, cut short, followed by more, or a field that no record has.
-    pub fn decode(bytes: &[u8]) -> Result<Record, NotARecord> {
-        let mut from = Reader::new(bytes);
-        if from.u8()? != VERSION {
-            return Err(NotARecord("it is of another version"));
+    /// [`Malformed`] naming the field; no byte string panics.
+    pub(crate) fn decode(sequence: u64, payload: &[u8]) -> Result<Record, Malformed> {
+        let mut input = Decoder::of(payload);
+        if input.u8("version")? != VERSION {
+            return Err(Malformed("version"));
         }
-        let kind = match from.u8()? {
-            1 => RecordKind::Settle,
-            2 => RecordKind::Cancel { cancels: from.u64()? },
-            _ => return Err(NotARecord("it is of no known kind")),
+        let entry = match input.u8("entry")? {
+            SETTLEMENT => Entry::Settlement,
+            CANCELLATION => Entry::Cancellation { of: input.u64("cancels")? },
+            _ => return Err(Malformed("entry")),
         };
-        let booked_at_ms = from.i64()?;
-        let tenant = from.text()?;
-        let message =
-            MessageKey { tenant: tenant.clone(), fixmedins_code: from.text()?, msgid: from.text()? };
-        let person = PersonKey { tenant, psn_no: from.text()? };
-        let mdtrt_id = from.text()?;
-        let benefit_year = from.i16()?;
-        let medfee_sumamt = from.money()?;
-        // Counts come from the bytes: lists grow as they are read, so that a lie about them costs nothing.
-        let mut postings = Vec::new();
-        for _ in 0..from.count()? {
-            postings.push(Posting { account: from.text()?, amount: from.money()? });
+        let booked_at_ms = input.i64("booked_at_ms")?;
+        let benefit_year = input.i16("benefit_year")?;
+        let medfee_sumamt = Money::from_units(input.i64("medfee_sumamt")?);
+        let message = MessageKey {
+            tenant: input.text("tenant")?,
+            fixmedins_code: input.text("fixmedins_code")?,
+            msgid: input.text("msgid")?,
+        };
+        let person = PersonKey { tenant: input.text("tenant")?, psn_no: input.text("psn_no")? };
+        let mdtrt_id = input.text("mdtrt_id")?;
+        // 1 length byte and an amount
+        let count = input.count("postings", 9)?;
+        let mut postings = Vec::with_capacity(count);
+        for _ in 0..count {
+            let account = input.text("account")?;
+            postings.push(Posting { account, amount: Money::from_units(input.i64("amount")?) });
         }
-        let mut accumulators = Vec::new();
-        for _ in 0..from.count()? {
-            accumulators.push(AccumulatorChange {
-                key: from.key()?,
-                before: from.money()?,
-                after: from.money()?,
-            });
+        // the key and two amounts
+        let count = input.count("accumulators", KEY_BYTES_MIN + 16)?;
+        let mut accumulators = Vec::with_capacity(count);
+        for _ in 0..count {
+            let key = decode_key(&mut input)?;
+            let before = Money::from_units(input.i64("before")?);
+            let after = Money::from_units(input.i64("after")?);
+            accumulators.push(AccumulatorChange { key, before, after });
         }
-        let request = from.blob()?.to_vec();
-        let answer = from.blob()?.to_vec();
-        from.end()?;
+        let request = input.bytes("request")?.to_vec();
+        let answer = Arc::from(input.bytes("answer")?);
+        input.end("record")?;
         Ok(Record {
-            kind,
-            booked_at_ms,
+            sequence,
+            entry,
             message,
             person,
             mdtrt_id,
+            booked_at_ms,
             benefit_year,
             medfee_sumamt,
             postings,
@@ -266,72 +219,206 @@ impl Record {
     }
 }
 
+/// Year, two empty texts, measure.
+pub(crate) const KEY_BYTES_MIN: usize = 2 + 1 + 1 + 1;
+
+pub(crate) fn encode_key(out: &mut Encoder, key: &AccumulatorKey) -> Result<(), TooLarge> {
+    out.i16(key.benefit_year);
+    out.text("pack", &key.pack)?;
+    out.text("benefit", &key.benefit)?;
+    out.u8(match key.measure {
+        Measure::Base => 0,
+        Measure::Deductible => 1,
+        Measure::DeductibleStandard => 2,
+        Measure::Paid => 3,
+    });
+    Ok(())
+}
+
+pub(crate) fn decode_key(input: &mut Decoder<'_>) -> Result<AccumulatorKey, Malformed> {
+    let benefit_year = input.i16("benefit_year")?;
+    let pack = input.text("pack")?;
+    let benefit = input.text("benefit")?;
+    let measure = match input.u8("measure")? {
+        0 => Measure::Base,
+        1 => Measure::Deductible,
+        2 => Measure::DeductibleStandard,
+        3 => Measure::Paid,
+        _ => return Err(Malformed("measure")),
+    };
+    Ok(AccumulatorKey { benefit_year, pack, benefit, measure })
+}
+
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    pub(crate) fn record() -> impl Strategy<Value = Record> {
-        let text = "[\\PC]{0,12}".prop_map(|text| Arc::<str>::from(text.as_str()));
-        let money = any::<i64>().prop_map(Money::from_units);
-        let posting = (text.clone(), money.clone()).prop_map(|(account, amount)| Posting { account, amount });
-        let measure = prop::sample::select(Measure::ALL.to_vec());
-        let change = (any::<i16>(), text.clone(), text.clone(), measure, money.clone(), money.clone())
-            .prop_map(|(benefit_year, pack, benefit, measure, before, after)| AccumulatorChange {
-                key: AccumulatorKey { benefit_year, pack, benefit, measure },
+    fn text() -> impl Strategy<Value = Arc<str>> {
+        "[\\PC]{0,40}".prop_map(|text| Arc::from(text.as_str()))
+    }
+
+    fn money() -> impl Strategy<Value = Money> {
+        any::<i64>().prop_map(Money::from_units)
+    }
+
+    fn change() -> impl Strategy<Value = AccumulatorChange> {
+        (any::<i16>(), text(), text(), 0usize..4, money(), money()).prop_map(
+            |(benefit_year, pack, benefit, measure, before, after)| AccumulatorChange {
+                key: AccumulatorKey { benefit_year, pack, benefit, measure: Measure::ALL[measure] },
                 before,
                 after,
-            });
-        let kind = prop_oneof![
-            Just(RecordKind::Settle),
-            any::<u64>().prop_map(|cancels| RecordKind::Cancel { cancels })
-        ];
-        (
-            (kind, any::<i64>(), prop::array::uniform5(text), any::<i16>(), money),
-            prop::collection::vec(posting, 0..4),
-            prop::collection::vec(change, 0..4),
-            prop::collection::vec(any::<u8>(), 0..40),
-            prop::collection::vec(any::<u8>(), 0..40),
+            },
         )
-            .prop_map(
-                |(
-                    (kind, booked_at_ms, texts, benefit_year, medfee_sumamt),
-                    postings,
-                    accumulators,
-                    request,
-                    answer,
-                )| {
-                    let [tenant, fixmedins_code, msgid, psn_no, mdtrt_id] = texts;
-                    Record {
-                        kind,
-                        booked_at_ms,
-                        message: MessageKey { tenant: tenant.clone(), fixmedins_code, msgid },
-                        person: PersonKey { tenant, psn_no },
-                        mdtrt_id,
-                        benefit_year,
-                        medfee_sumamt,
-                        postings,
-                        accumulators,
-                        request,
-                        answer,
-                    }
-                },
-            )
+    }
+
+    prop_compose! {
+        fn record()(
+            sequence in any::<u64>(),
+            cancels in proptest::option::of(any::<u64>()),
+            ids in proptest::array::uniform6(text()),
+            numbers in (any::<i64>(), any::<i16>(), money()),
+            postings in proptest::collection::vec((text(), money()), 0..5),
+            accumulators in proptest::collection::vec(change(), 0..5),
+            request in proptest::collection::vec(any::<u8>(), 0..200),
+            answer in proptest::collection::vec(any::<u8>(), 0..200),
+        ) -> Record {
+            let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
+            Record {
+                sequence,
+                entry: cancels.map_or(Entry::Settlement, |of| Entry::Cancellation { of }),
+                message: MessageKey { tenant, fixmedins_code, msgid },
+                person: PersonKey { tenant: person_tenant, psn_no },
+                mdtrt_id,
+                booked_at_ms: numbers.0,
+                benefit_year: numbers.1,
+                medfee_sumamt: numbers.2,
+                postings: postings.into_iter().map(|(account, amount)| Posting { account, amount }).collect(),
+                accumulators,
+                request,
+                answer: Arc::from(answer),
+            }
+        }
     }
 
     proptest! {
         #[test]
-        fn decoding_gives_back_what_was_encoded(record in record()) {
-            let bytes = record.encode();
-            prop_assert_eq!(Record::decode(&bytes).unwrap(), record.clone());
-            for cut in 0..bytes.len() {
-                prop_assert!(Record::decode(&bytes[..cut]).is_err());
+        fn round_trips(record in record()) {
+            let payload = record.encode().unwrap();
+            prop_assert_eq!(&Record::decode(record.sequence, &payload).unwrap(), &record);
+            // every strict prefix and every extension is malformed
+            for length in 0..payload.len() {
+                prop_assert!(Record::decode(1, &payload[..length]).is_err());
+            }
+            let mut longer = payload;
+            longer.push(0);
+            prop_assert_eq!(Record::decode(1, &longer), Err(Malformed("record")));
+        }
+
+        #[test]
+        fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), entry in 0u8..4) {
+            let _ = Record::decode(1, &bytes);
+            if bytes.len() > 2 {
+                (bytes[0], bytes[1]) = (VERSION, entry);
+                let _ = Record::decode(1, &bytes);
             }
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Record::decode(&bytes);
+        fn no_damaged_record_panics(record in record(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut payload = record.encode().unwrap();
+            let at = at.index(payload.len());
+            payload[at] = byte;
+            if let Ok(decoded) = Record::decode(record.sequence, &payload) {
+                prop_assert_eq!(decoded.encode().unwrap(), payload);
+            }
         }
+    }
+
+    /// Version 1 as it lies on disks: this text changes only together with a new version.
+    #[test]
+    fn version_1_is_these_bytes() {
+        let record = Record {
+            sequence: 7,
+            entry: Entry::Cancellation { of: 5 },
+            message: MessageKey { tenant: "t".into(), fixmedins_code: "H1".into(), msgid: "m".into() },
+            person: PersonKey { tenant: "t".into(), psn_no: "p".into() },
+            mdtrt_id: "v".into(),
+            booked_at_ms: 1,
+            benefit_year: 2026,
+            medfee_sumamt: Money::from_units(-2),
+            postings: vec![Posting { account: "cash".into(), amount: Money::from_units(-2) }],
+            accumulators: vec![AccumulatorChange {
+                key: AccumulatorKey {
+                    benefit_year: 2026,
+                    pack: "a/b".into(),
+                    benefit: "x".into(),
+                    measure: Measure::Paid,
+                },
+                before: Money::from_units(3),
+                after: Money::ZERO,
+            }],
+            request: b"req".to_vec(),
+            answer: Arc::from(*b"ok"),
+        };
+        let hex: String = record.encode().unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = [
+            "01",
+            "02",
+            "0500000000000000",
+            "0100000000000000",
+            "ea07",
+            "feffffffffffffff",
+            "0174",
+            "024831",
+            "016d",
+            "0174",
+            "0170",
+            "0176",
+            "01000000",
+            "0463617368",
+            "feffffffffffffff",
+            "01000000",
+            "ea07",
+            "03612f62",
+            "0178",
+            "03",
+            "0300000000000000",
+            "0000000000000000",
+            "03000000",
+            "726571",
+            "02000000",
+            "6f6b",
+        ];
+        assert_eq!(hex, expected.concat());
+    }
+
+    #[test]
+    fn a_long_text_is_refused() {
+        let mut record = Record::decode(
+            1,
+            &Record {
+                sequence: 1,
+                entry: Entry::Settlement,
+                message: MessageKey { tenant: "t".into(), fixmedins_code: "H".into(), msgid: "m".into() },
+                person: PersonKey { tenant: "t".into(), psn_no: "p".into() },
+                mdtrt_id: "v".into(),
+                booked_at_ms: 0,
+                benefit_year: 0,
+                medfee_sumamt: Money::ZERO,
+                postings: Vec::new(),
+                accumulators: Vec::new(),
+                request: Vec::new(),
+                answer: Arc::from([]),
+            }
+            .encode()
+            .unwrap(),
+        )
+        .unwrap();
+        record.mdtrt_id = Arc::from("x".repeat(255));
+        assert!(record.encode().is_ok());
+        record.mdtrt_id = Arc::from("x".repeat(256));
+        let error = record.encode().unwrap_err();
+        assert_eq!(error.to_string(), "`mdtrt_id` has 256 bytes, at most 255 are stored");
     }
 }

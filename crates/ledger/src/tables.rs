@@ -1,406 +1,287 @@
-//! The tables: what the journal comes to, in sled, for reading by key.
+//! The tables: rows in one sled tree, derived from the journal and never trusted further than it.
 //!
-//! One tree, one batch for each group, with the applied sequence and hash in the same batch, so that the tables are
-//! always the journal up to some record. Rows are ours: a checksum, a version, and small values; requests and answers
-//! stay in the journal. The person leads every key that belongs to one. sled's own `flush` does not reach the disk on
-//! Linux and needs not: whatever is missing is applied again from the journal.
+//! sled forgets rows without an error once a byte of its file is damaged, panics on other damage, and its flush does
+//! not reach the disk. So every row carries a checksum bound to its key, one row counts and sums all others, a full
+//! scan compares them at every opening, and what does not fit is rebuilt from the journal. No flush is ever waited
+//! for: a batch carries the applied position, and what is lost is applied again.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use bedside_claim::{AccumulatorKey, Accumulators, Money};
+use crate::codec::Malformed;
+use crate::frame::{Hash, Position};
+use crate::rows::{APPLIED_KEY, Applied};
 
-use crate::event::{MessageKey, PersonKey, RecordKind};
-use crate::frame::Hash;
-use crate::journal::{JournalError, Position};
-use crate::record::{NotARecord, Reader, Record, Writer};
-
-const ROW_VERSION: u8 = 1;
-const APPLIED: &[u8] = b"!applied";
-
-/// A stored row or record cannot be trusted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// A row's checksum or form is wrong.
-    #[error("a row of table `{table}` is damaged")]
-    DamagedRow {
-        /// Which table.
-        table: &'static str,
+/// Why the tables gave no answer. They hold nothing that the journal does not.
+#[derive(Debug, thiserror::Error)]
+pub enum TablesError {
+    /// sled returned an error.
+    #[error("the tables failed: {0}")]
+    Failed(#[from] sled::Error),
+    /// sled panicked, as it does on damage.
+    #[error("the tables are damaged: the store gave up")]
+    Panicked,
+    /// A row's checksum does not hold.
+    #[error("the tables are damaged: a row's checksum does not hold")]
+    Checksum,
+    /// A row is not one that this version writes.
+    #[error("the tables are damaged: {0}")]
+    Malformed(#[from] Malformed),
+    /// The rows are not those that were written.
+    #[error("the tables are damaged: {found} rows found where {expected} were written, or of other content")]
+    Rows {
+        /// Rows written.
+        expected: u64,
+        /// Rows found.
+        found: u64,
     },
-    /// A row points at a record that does not read well.
-    #[error("{0}")]
-    Journal(String),
-    /// The record's bytes are no record.
-    #[error("record {sequence} {problem}")]
-    Record {
-        /// Its sequence.
-        sequence: u64,
-        /// What is wrong.
-        problem: NotARecord,
-    },
-    /// sled failed.
-    #[error("the tables cannot be read: {0}")]
-    Tables(String),
+    /// A row contradicts another or the journal.
+    #[error("the tables contradict the journal: {0}")]
+    Contradiction(&'static str),
 }
 
-impl From<JournalError> for ReadError {
-    fn from(error: JournalError) -> ReadError {
-        ReadError::Journal(error.to_string())
-    }
-}
-
-impl From<sled::Error> for ReadError {
-    fn from(error: sled::Error) -> ReadError {
-        ReadError::Tables(error.to_string())
-    }
-}
-
-/// How far the tables have come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Applied {
-    pub(crate) sequence: u64,
-    pub(crate) hash: Hash,
-}
-
-/// Where a settlement stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SettlementRow {
-    pub(crate) position: Position,
-    /// The cancellation's sequence.
-    pub(crate) cancelled_by: Option<u64>,
-}
-
-/// A message's record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MessageRow {
-    pub(crate) sequence: u64,
-    pub(crate) position: Position,
-}
-
-fn key(table: u8, parts: &[&str], tail: &[u8]) -> Vec<u8> {
-    let mut key = vec![table];
-    for part in parts {
-        // Length first, so that no text can reach into the next part.
-        key.extend(u16::try_from(part.len()).unwrap_or(u16::MAX).to_be_bytes());
-        key.extend(part.as_bytes());
-    }
-    key.extend(tail);
-    key
-}
-
-fn message_key(message: &MessageKey) -> Vec<u8> {
-    key(b'm', &[&message.tenant, &message.fixmedins_code, &message.msgid], &[])
-}
-
-fn visit_key(message: &MessageKey, mdtrt_id: &str) -> Vec<u8> {
-    key(b'v', &[&message.tenant, &message.fixmedins_code, mdtrt_id], &[])
-}
-
-fn settlement_key(sequence: u64) -> Vec<u8> {
-    key(b's', &[], &sequence.to_be_bytes())
-}
-
-fn accumulators_key(person: &PersonKey) -> Vec<u8> {
-    key(b'a', &[&person.tenant, &person.psn_no], &[])
-}
-
-fn year_key(person: &PersonKey, benefit_year: i16) -> Vec<u8> {
-    key(b'y', &[&person.tenant, &person.psn_no], &benefit_year.to_be_bytes())
-}
-
-fn seal(row: Writer) -> Vec<u8> {
-    let mut bytes = crc32c::crc32c(&row.bytes).to_le_bytes().to_vec();
-    bytes.extend(row.bytes);
-    bytes
-}
-
-fn open_row(table: &'static str, bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
-    let damaged = || ReadError::DamagedRow { table };
-    let (crc, row) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
-    let (version, fields) = row.split_first().ok_or_else(damaged)?;
-    if crc32c::crc32c(row) != u32::from_le_bytes(*crc) || *version != ROW_VERSION {
-        return Err(damaged());
-    }
-    Ok(fields.to_vec())
-}
-
-fn row() -> Writer {
-    let mut writer = Writer::default();
-    writer.u8(ROW_VERSION);
-    writer
-}
-
-fn put_position(row: &mut Writer, position: Position) {
-    row.u64(position.segment);
-    row.u64(position.offset);
-}
-
-fn take_position(from: &mut Reader<'_>) -> Result<Position, NotARecord> {
-    Ok(Position { segment: from.u64()?, offset: from.u64()? })
-}
-
-/// Reads of the tables, with or without a group's changes on top.
+/// Rows by key, wherever they are kept.
 pub(crate) trait Rows {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;
+    /// The body of one row.
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TablesError>;
+    /// The rows whose keys begin with `prefix`.
+    fn rows_under(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, TablesError>;
+}
 
-    fn read<T>(
-        &self,
-        table: &'static str,
-        key: &[u8],
-        decode: impl Fn(&mut Reader<'_>) -> Result<T, NotARecord>,
-    ) -> Result<Option<T>, ReadError> {
-        let Some(bytes) = self.get(key)? else { return Ok(None) };
-        let fields = open_row(table, &bytes)?;
-        let mut reader = Reader::new(&fields);
-        let value = decode(&mut reader).and_then(|value| reader.end().map(|()| value));
-        value.map(Some).map_err(|_| ReadError::DamagedRow { table })
+/// New bodies by key; nothing where the row goes.
+pub(crate) type RowChanges = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The number of rows and the wrapping sum of their checksums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Totals {
+    rows: u64,
+    sum: u64,
+}
+
+impl Totals {
+    fn add(&mut self, crc: u32) {
+        self.rows = self.rows.wrapping_add(1);
+        self.sum = self.sum.wrapping_add(u64::from(crc));
     }
 
-    fn message(&self, message: &MessageKey) -> Result<Option<MessageRow>, ReadError> {
-        self.read("messages", &message_key(message), |from| {
-            Ok(MessageRow { sequence: from.u64()?, position: take_position(from)? })
-        })
+    fn remove(&mut self, crc: u32) {
+        self.rows = self.rows.wrapping_sub(1);
+        self.sum = self.sum.wrapping_sub(u64::from(crc));
     }
+}
 
-    fn settlement(&self, sequence: u64) -> Result<Option<SettlementRow>, ReadError> {
-        self.read("settlements", &settlement_key(sequence), |from| {
-            let position = take_position(from)?;
-            let cancelled_by = from.u64()?;
-            Ok(SettlementRow { position, cancelled_by: (cancelled_by != 0).then_some(cancelled_by) })
-        })
-    }
+/// The open tables.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    db: sled::Db,
+    /// Touched by the one applier only; a mutex because readers share the rest.
+    totals: Mutex<Totals>,
+}
 
-    fn booked_visit(&self, message: &MessageKey, mdtrt_id: &str) -> Result<Option<u64>, ReadError> {
-        self.read("visits", &visit_key(message, mdtrt_id), |from| from.u64())
-    }
+/// sled panics where its file is damaged; its state is then given up, so nothing broken is seen again.
+fn guarded<T>(work: impl FnOnce() -> Result<T, TablesError>) -> Result<T, TablesError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(TablesError::Panicked))
+}
 
-    fn accumulators(&self, person: &PersonKey) -> Result<Accumulators, ReadError> {
-        let read = self.read("accumulators", &accumulators_key(person), |from| {
-            let mut accumulators = Accumulators::default();
-            for _ in 0..from.count()? {
-                let (key, value): (AccumulatorKey, Money) = (from.key()?, from.money()?);
-                accumulators.set(key, value);
-            }
-            Ok(accumulators)
-        })?;
-        Ok(read.unwrap_or_default())
-    }
+/// Over the key as well: a body under another row's key does not pass.
+fn checksum(key: &[u8], body: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(key), body)
+}
 
-    /// The sequences of the person's booked settlements of a year, oldest first.
-    fn booked_of_year(&self, person: &PersonKey, benefit_year: i16) -> Result<Vec<u64>, ReadError> {
-        let read = self.read("years", &year_key(person, benefit_year), |from| {
-            let mut booked = Vec::new();
-            for _ in 0..from.count()? {
-                booked.push(from.u64()?);
-            }
-            Ok(booked)
-        })?;
-        Ok(read.unwrap_or_default())
-    }
+fn stored(key: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut value = checksum(key, body).to_le_bytes().to_vec();
+    value.extend_from_slice(body);
+    value
+}
 
-    fn applied(&self) -> Result<Option<Applied>, ReadError> {
-        self.read("applied", APPLIED, |from| {
-            let sequence = from.u64()?;
-            let mut hash = [0; 32];
-            for byte in &mut hash {
-                *byte = from.u8()?;
-            }
-            Ok(Applied { sequence, hash })
-        })
-    }
+fn opened<'a>(key: &[u8], value: &'a [u8]) -> Result<(u32, &'a [u8]), TablesError> {
+    let (crc, body) = value.split_first_chunk().ok_or(TablesError::Checksum)?;
+    let crc = u32::from_le_bytes(*crc);
+    if crc == checksum(key, body) { Ok((crc, body)) } else { Err(TablesError::Checksum) }
 }
 
 const LOCK_TRIES: u32 = 1_000;
-const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// sled rewords the system's error when its file is locked, and loses the kind.
-fn is_lock(error: &std::io::Error) -> bool {
-    error.to_string().contains("could not acquire lock")
-}
-
-/// The tables on disk.
-#[derive(Debug, Clone)]
-pub(crate) struct Tables {
-    tree: sled::Tree,
-}
-
-impl Rows for Tables {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        Ok(self.tree.get(key)?.map(|value| value.to_vec()))
+/// Opens sled, waiting for its lock. Whoever opens tables holds the ledger's own lock, so the holder can only be a
+/// background thread of a handle that this process has just dropped; it lets go when its round is over.
+fn open_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
+    let mut tries = 0;
+    loop {
+        match config.open() {
+            // sled rewords the system's error and loses its kind.
+            Err(sled::Error::Io(error))
+                if tries < LOCK_TRIES && error.to_string().contains("could not acquire lock") =>
+            {
+                tries += 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 
 impl Tables {
-    /// Opens or creates the tables.
-    pub(crate) fn open(folder: &Path) -> Result<Tables, ReadError> {
-        let config = sled::Config::new().path(folder).mode(sled::Mode::HighThroughput);
-        let mut tries = 0;
-        let db = loop {
-            match config.open() {
-                // Whoever opens tables holds the ledger's own lock, so this can only be sled's background thread of a
-                // handle that this process has just dropped: it lets go when its round is over.
-                Err(sled::Error::Io(error)) if is_lock(&error) && tries < LOCK_TRIES => {
-                    tries += 1;
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                opened => break opened?,
-            }
-        };
-        Ok(Tables { tree: db.open_tree("ledger")? })
+    /// Opens or creates the tables. Their rows are not checked yet.
+    pub(crate) fn open(dir: &Path) -> Result<Tables, TablesError> {
+        // A process killed while sled wrote its snapshot leaves this behind, and then sled does not open.
+        remove_unfinished_snapshots(dir).map_err(sled::Error::from)?;
+        guarded(|| {
+            let config = sled::Config::new()
+                .path(dir)
+                .cache_capacity(128 << 20)
+                // No background flush: nobody waits for one, and it would compete with the journal's syncs.
+                .flush_every_ms(None);
+            Ok(Tables { db: open_unlocked(&config)?, totals: Mutex::default() })
+        })
     }
 
-    /// Every person's accumulators.
-    pub(crate) fn persons(&self) -> Result<BTreeMap<PersonKey, Accumulators>, ReadError> {
-        let damaged = || ReadError::DamagedRow { table: "accumulators" };
-        let mut persons = BTreeMap::new();
-        for row in self.tree.scan_prefix(b"a") {
-            let (key, _) = row?;
-            let mut rest = &key[1..];
-            let mut part = || -> Option<Arc<str>> {
-                let (length, tail) = rest.split_first_chunk::<2>()?;
-                let (text, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-                rest = tail;
-                Some(std::str::from_utf8(text).ok()?.into())
-            };
-            let tenant = part().ok_or_else(damaged)?;
-            let person = PersonKey { tenant, psn_no: part().ok_or_else(damaged)? };
-            let accumulators = self.accumulators(&person)?;
-            persons.insert(person, accumulators);
-        }
-        Ok(persons)
+    /// How far the tables say they have come.
+    pub(crate) fn applied(&self) -> Result<Option<Applied>, TablesError> {
+        Ok(self.row(APPLIED_KEY)?.as_deref().map(Applied::decode).transpose()?)
     }
 
-    /// Writes a group's changes at once.
-    pub(crate) fn apply(&self, changes: Changes) -> Result<(), ReadError> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in changes.rows {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
+    /// Reads every row and compares them with what was written, up to `applied` (nothing: a new store).
+    pub(crate) fn check(&self, applied: Option<&Applied>) -> Result<(), TablesError> {
+        let mut found = Totals::default();
+        self.each(|_, crc, _| {
+            found.add(crc);
+            Ok(())
+        })?;
+        let expected = applied.map_or(Totals::default(), |it| Totals { rows: it.rows, sum: it.sum });
+        if found != expected {
+            return Err(TablesError::Rows { expected: expected.rows, found: found.rows });
         }
-        Ok(self.tree.apply_batch(batch)?)
-    }
-}
-
-/// The rows a group changes, in memory until the group is on disk.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-}
-
-/// The tables with a group's changes on top.
-pub(crate) struct Staged<'a> {
-    pub(crate) tables: &'a Tables,
-    pub(crate) changes: &'a mut Changes,
-}
-
-impl Rows for Staged<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        match self.changes.rows.get(key) {
-            Some(staged) => Ok(staged.clone()),
-            None => self.tables.get(key),
-        }
-    }
-}
-
-/// A record cannot be applied: the tables are not the journal up to the record before it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ApplyError {
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error(transparent)]
-    Stale(#[from] bedside_claim::accumulators::StaleChange),
-}
-
-impl Staged<'_> {
-    fn put(&mut self, key: Vec<u8>, row: Writer) {
-        self.changes.rows.insert(key, Some(seal(row)));
-    }
-
-    /// Applies one record. Positions are filled in by [`Staged::place`] once the journal knows them.
-    pub(crate) fn record(
-        &mut self,
-        sequence: u64,
-        position: Position,
-        record: &Record,
-    ) -> Result<(), ApplyError> {
-        let mut accumulators = self.accumulators(&record.person)?;
-        accumulators.apply(&record.accumulators)?;
-        let mut out = row();
-        out.count(accumulators.iter().count());
-        for (key, value) in accumulators.iter() {
-            out.key(key);
-            out.i64(value.units());
-        }
-        self.put(accumulators_key(&record.person), out);
-
-        let mut booked = self.booked_of_year(&record.person, record.benefit_year)?;
-        let visit = visit_key(&record.message, &record.mdtrt_id);
-        match record.kind {
-            RecordKind::Settle => {
-                booked.push(sequence);
-                let mut out = row();
-                out.u64(sequence);
-                self.put(visit, out);
-                self.settlement_row(sequence, SettlementRow { position, cancelled_by: None });
-            }
-            RecordKind::Cancel { cancels } => {
-                booked.retain(|other| *other != cancels);
-                self.changes.rows.insert(visit, None);
-                if let Some(row) = self.settlement(cancels)? {
-                    self.settlement_row(cancels, SettlementRow { cancelled_by: Some(sequence), ..row });
-                }
-            }
-        }
-        let mut out = row();
-        out.count(booked.len());
-        for sequence in booked {
-            out.u64(sequence);
-        }
-        self.put(year_key(&record.person, record.benefit_year), out);
-        self.message_row(&record.message, MessageRow { sequence, position });
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner) = found;
         Ok(())
     }
 
-    fn settlement_row(&mut self, sequence: u64, settlement: SettlementRow) {
-        let mut out = row();
-        put_position(&mut out, settlement.position);
-        out.u64(settlement.cancelled_by.unwrap_or(0));
-        self.put(settlement_key(sequence), out);
+    /// Visits every row but the applied one: key, checksum, body.
+    pub(crate) fn each(
+        &self,
+        mut visit: impl FnMut(&[u8], u32, &[u8]) -> Result<(), TablesError>,
+    ) -> Result<(), TablesError> {
+        guarded(|| {
+            for row in self.db.iter() {
+                let (key, value) = row?;
+                let (crc, body) = opened(&key, &value)?;
+                if key != APPLIED_KEY {
+                    visit(&key, crc, body)?;
+                }
+            }
+            Ok(())
+        })
     }
 
-    fn message_row(&mut self, message: &MessageKey, at: MessageRow) {
-        let mut out = row();
-        out.u64(at.sequence);
-        put_position(&mut out, at.position);
-        self.put(message_key(message), out);
-    }
-
-    /// Fills in where a record of the group came to stand.
-    pub(crate) fn place(
-        &mut self,
+    /// Writes the changes of records up to `sequence`, and that they are applied, in one batch.
+    pub(crate) fn apply(
+        &self,
+        changes: &RowChanges,
         sequence: u64,
+        hash: Hash,
         position: Position,
-        record: &Record,
-    ) -> Result<(), ReadError> {
-        self.message_row(&record.message, MessageRow { sequence, position });
-        if record.kind == RecordKind::Settle
-            && let Some(row) = self.settlement(sequence)?
+    ) -> Result<(), TablesError> {
+        guarded(|| {
+            let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = *totals;
+            let mut batch = sled::Batch::default();
+            for (key, body) in changes {
+                if let Some(old) = self.db.get(key)? {
+                    next.remove(opened(key, &old)?.0);
+                }
+                match body {
+                    Some(body) => {
+                        next.add(checksum(key, body));
+                        batch.insert(&key[..], stored(key, body));
+                    }
+                    None => batch.remove(&key[..]),
+                }
+            }
+            let applied = Applied { sequence, hash, position, rows: next.rows, sum: next.sum }.encode();
+            batch.insert(APPLIED_KEY, stored(APPLIED_KEY, &applied));
+            self.db.apply_batch(batch)?;
+            *totals = next;
+            Ok(())
+        })
+    }
+
+    /// Hands what is in memory to the operating system, so that less is applied again at the next opening.
+    pub(crate) fn hand_over(&self) -> Result<(), TablesError> {
+        guarded(|| Ok(self.db.flush().map(drop)?))
+    }
+}
+
+impl Rows for Tables {
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TablesError> {
+        guarded(|| match self.db.get(key)? {
+            Some(value) => Ok(Some(opened(key, &value)?.1.to_vec())),
+            None => Ok(None),
+        })
+    }
+
+    fn rows_under(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, TablesError> {
+        guarded(|| {
+            let mut rows = BTreeMap::new();
+            for row in self.db.scan_prefix(prefix) {
+                let (key, value) = row?;
+                let body = opened(&key, &value)?.1.to_vec();
+                rows.insert(key.to_vec(), body);
+            }
+            Ok(rows)
+        })
+    }
+}
+
+/// Rows with changes that are not applied yet: what a group sees of itself.
+pub(crate) struct Overlay<'a> {
+    tables: &'a Tables,
+    pub(crate) changes: RowChanges,
+}
+
+impl<'a> Overlay<'a> {
+    pub(crate) fn on(tables: &'a Tables) -> Overlay<'a> {
+        Overlay { tables, changes: RowChanges::new() }
+    }
+}
+
+impl Rows for Overlay<'_> {
+    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TablesError> {
+        match self.changes.get(key) {
+            Some(body) => Ok(body.clone()),
+            None => self.tables.row(key),
+        }
+    }
+
+    fn rows_under(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, TablesError> {
+        let mut rows = self.tables.rows_under(prefix)?;
+        for (key, body) in
+            self.changes.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix))
         {
-            self.settlement_row(sequence, SettlementRow { position, ..row });
+            match body {
+                Some(body) => rows.insert(key.clone(), body.clone()),
+                None => rows.remove(key),
+            };
         }
-        Ok(())
+        Ok(rows)
     }
+}
 
-    /// Notes how far the tables will have come.
-    pub(crate) fn applied_through(&mut self, applied: Applied) {
-        let mut out = row();
-        out.u64(applied.sequence);
-        for byte in applied.hash {
-            out.u8(byte);
+fn remove_unfinished_snapshots(dir: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path)?;
         }
-        self.put(APPLIED.to_vec(), out);
     }
+    Ok(())
 }

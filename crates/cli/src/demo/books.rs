@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bedside_claim::{Lang, Money, Overflow};
 use bedside_gateway::v1;
-use bedside_ledger::verify_journal;
+use bedside_ledger::{MessageKind, read_journal};
 
 use crate::failure::Failure;
 
@@ -95,37 +95,55 @@ impl Books {
 
     /// Reads the journal back from disk and compares; what it found, in words.
     pub(super) fn compare_with_ledger(&self, dir: &Path, lang: Lang) -> Result<String, Failure> {
-        let ledger = verify_journal(dir).map_err(Failure::fault)?;
-        let kept: BTreeMap<String, Money> = ledger
-            .accounts
-            .iter()
-            .filter(|(_, amount)| !amount.is_zero())
-            .map(|(account, amount)| (account.to_string(), *amount))
-            .collect();
-        let own: BTreeMap<String, Money> = self
-            .accounts
-            .iter()
-            .filter(|(_, amount)| !amount.is_zero())
-            .map(|(a, m)| (a.clone(), *m))
-            .collect();
-        if kept != own || ledger.medfee_sumamt != self.medfee_sumamt || ledger.records != self.settlements {
+        let mut ledger = Books::default();
+        let mut cancellations = 0;
+        for record in read_journal(dir).map_err(Failure::fault)? {
+            let (_, record) = record.map_err(Failure::fault)?;
+            ledger.settlements += 1;
+            cancellations += u64::from(record.kind() == MessageKind::Cancel);
+            ledger.medfee_sumamt = ledger.medfee_sumamt.plus(record.medfee_sumamt).map_err(out_of_range)?;
+            for posting in &record.postings {
+                ledger.post(posting.account.to_string(), posting.amount)?;
+            }
+        }
+        let standing = |books: &Books| -> BTreeMap<String, Money> {
+            books
+                .accounts
+                .iter()
+                .filter(|(_, sum)| !sum.is_zero())
+                .map(|(name, sum)| (name.clone(), *sum))
+                .collect()
+        };
+        let kept = standing(&ledger);
+        if kept != standing(self)
+            || ledger.medfee_sumamt != self.medfee_sumamt
+            || ledger.settlements != self.settlements
+        {
             return Err(Failure::fault(format!(
                 "the ledger comes to {} in {} records, the answers to {} in {}",
-                ledger.medfee_sumamt, ledger.records, self.medfee_sumamt, self.settlements
+                ledger.medfee_sumamt, ledger.settlements, self.medfee_sumamt, self.settlements
             )));
         }
+        let owed = sum(kept.values().copied().map(Ok))?;
+        if owed != ledger.medfee_sumamt {
+            return Err(Failure::fault(format!(
+                "payers owe {owed}, hospitals are owed {}",
+                ledger.medfee_sumamt
+            )));
+        }
+        let (records, settlements) = (ledger.settlements, ledger.settlements - cancellations);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = match lang {
             Lang::Zh => writeln!(
                 text,
                 "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}），{} 条明细逐条复核；医院应收 {} =",
-                ledger.records, ledger.settlements, ledger.cancellations, self.lines, ledger.medfee_sumamt
+                records, settlements, cancellations, self.lines, ledger.medfee_sumamt
             ),
             Lang::En => writeln!(
                 text,
                 "\n✔ ledger read back: {} records ({} settlements, {} cancellations), {} lines re-added; hospitals are owed {} =",
-                ledger.records, ledger.settlements, ledger.cancellations, self.lines, ledger.medfee_sumamt
+                records, settlements, cancellations, self.lines, ledger.medfee_sumamt
             ),
         };
         for (account, amount) in &kept {

@@ -1,0 +1,281 @@
+//! The committer on a disk that fails, counted call by call; and groups that reached the disk in part.
+
+use std::convert::Infallible;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+use bedside_claim::{Accumulators, Money};
+
+use crate::journal::{JournalFile, Wrap};
+use crate::*;
+
+#[derive(Debug, Default)]
+struct Disk {
+    writes: AtomicU32,
+    syncs: AtomicU32,
+    calls: AtomicU32,
+    /// The call that fails, from 1; zero for a disk that is well.
+    fails_at: AtomicU32,
+    /// How much of a failing write reaches the file, in thousandths.
+    partial: AtomicU64,
+}
+
+struct Faulty {
+    file: File,
+    disk: Arc<Disk>,
+}
+
+impl Faulty {
+    fn fails(&self) -> bool {
+        let call = self.disk.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        call == self.disk.fails_at.load(Ordering::SeqCst)
+    }
+}
+
+impl JournalFile for Faulty {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.writes.fetch_add(1, Ordering::SeqCst);
+        if self.fails() {
+            let part =
+                bytes.len() * usize::try_from(self.disk.partial.load(Ordering::SeqCst)).unwrap() / 1000;
+            JournalFile::write_all_at(&self.file, &bytes[..part], offset)?;
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        JournalFile::write_all_at(&self.file, bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.disk.syncs.fetch_add(1, Ordering::SeqCst);
+        if self.fails() {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        JournalFile::sync_data(&self.file)
+    }
+}
+
+fn config(dir: &Path) -> LedgerConfig {
+    LedgerConfig { segment_bytes: 1 << 16, ..LedgerConfig::at(dir) }
+}
+
+fn open(dir: &Path, disk: &Arc<Disk>) -> Ledger {
+    let disk = Arc::clone(disk);
+    let wrap: Wrap = Arc::new(move |file| Box::new(Faulty { file, disk: Arc::clone(&disk) }));
+    Ledger::open_with(config(dir), wrap).unwrap()
+}
+
+fn event(number: u32) -> SettleEvent {
+    SettleEvent {
+        message: MessageKey {
+            tenant: "t".into(),
+            fixmedins_code: "H1".into(),
+            msgid: format!("m{number}").into(),
+        },
+        person: PersonKey { tenant: "t".into(), psn_no: "p".into() },
+        mdtrt_id: format!("v{number}").into(),
+        booked_at_ms: 0,
+        request: format!("request {number}").into_bytes(),
+    }
+}
+
+fn decide(_: &Accumulators, assigned: &Assigned) -> Result<Decision, Infallible> {
+    let total = Money::from_units(100);
+    Ok(Decision {
+        benefit_year: 2026,
+        medfee_sumamt: total,
+        postings: vec![Posting { account: "cash".into(), amount: total }],
+        accumulators: Vec::new(),
+        answer: assigned.setl_id.as_bytes().to_vec(),
+    })
+}
+
+type Outcome = Result<Committed, SettleError<Infallible>>;
+
+/// Submits the numbered settlements while the committer is held inside the decision of the first: the rest is one
+/// group behind it. Gives the outcomes in order of arrival.
+fn in_one_group(ledger: &Ledger, numbers: std::ops::Range<u32>) -> Vec<Outcome> {
+    let (release, gate) = mpsc::channel::<()>();
+    let (entered, inside) = mpsc::channel();
+    let (sender, outcomes) = mpsc::channel();
+    let gate = Mutex::new(gate);
+    let reply = |sender: mpsc::Sender<Outcome>| move |outcome| sender.send(outcome).unwrap();
+    let hold = move |accumulators: &Accumulators, assigned: &Assigned| {
+        entered.send(()).unwrap();
+        gate.lock().unwrap().recv().unwrap();
+        decide(accumulators, assigned)
+    };
+    ledger.submit_settle(event(numbers.start), hold, reply(sender.clone())).unwrap();
+    inside.recv().unwrap();
+    for number in numbers.skip(1) {
+        ledger.submit_settle(event(number), decide, reply(sender.clone())).unwrap();
+    }
+    drop(sender);
+    release.send(()).unwrap();
+    outcomes.iter().collect()
+}
+
+#[test]
+fn a_group_is_one_write_and_one_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Disk::default());
+    let ledger = open(dir.path(), &disk);
+    assert!(in_one_group(&ledger, 0..20).iter().all(Result::is_ok));
+    assert_eq!((disk.writes.load(Ordering::SeqCst), disk.syncs.load(Ordering::SeqCst)), (1, 1));
+    // replays and refusals write nothing
+    ledger.settle(event(3), decide).unwrap();
+    ledger.settle(event(99), |_, _| Err(())).unwrap_err();
+    assert_eq!((disk.writes.load(Ordering::SeqCst), disk.syncs.load(Ordering::SeqCst)), (1, 1));
+}
+
+#[test]
+fn after_the_first_failing_call_nothing_is_promised() {
+    for fails_at in 1..=6 {
+        for partial in [0, 300, 999, 1000] {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Arc::new(Disk::default());
+            disk.fails_at.store(fails_at, Ordering::SeqCst);
+            disk.partial.store(partial, Ordering::SeqCst);
+            let ledger = open(dir.path(), &disk);
+            let mut promised = Vec::new();
+            // one write and one sync each: calls 1 and 2, 3 and 4, 5 and 6
+            for group in 0..3u32 {
+                let outcomes = in_one_group(&ledger, group * 4..group * 4 + 4);
+                if group < (fails_at - 1) / 2 {
+                    promised.extend(outcomes.into_iter().map(Result::unwrap));
+                } else {
+                    assert!(outcomes.iter().all(|it| matches!(it, Err(SettleError::Stopped))));
+                    break;
+                }
+            }
+            assert!(matches!(ledger.health(), Health::Stopped { .. }));
+            assert!(matches!(ledger.settle(event(50), decide), Err(SettleError::Stopped)));
+            let calls = disk.calls.load(Ordering::SeqCst);
+            assert!(matches!(ledger.settle(event(0), decide), Err(SettleError::Stopped)), "a replay too");
+            assert_eq!(disk.calls.load(Ordering::SeqCst), calls, "nothing is tried again");
+            assert_eq!(calls, fails_at);
+            drop(ledger);
+
+            // what was promised is there; what was not may be, and then its message says so
+            let ledger = Ledger::open(config(dir.path())).unwrap();
+            for committed in &promised {
+                let found = ledger.settlement("t", &committed.receipt().setl_id).unwrap().unwrap();
+                assert_eq!(found.answer, committed.receipt().answer);
+            }
+            for number in 0..12 {
+                ledger.settle(event(number), decide).unwrap();
+            }
+            assert_eq!(ledger.verify().unwrap().records, 12);
+        }
+    }
+}
+
+#[test]
+fn a_failing_sync_of_a_full_segment_stops_too() {
+    for fails_at in 1..=5 {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Arc::new(Disk::default());
+        disk.fails_at.store(fails_at, Ordering::SeqCst);
+        let ledger = open(dir.path(), &disk);
+        // 100 x 1 KiB do not fit into 64 KiB: write, sync, new segment, write, sync
+        let (sender, outcomes) = mpsc::channel();
+        let (release, gate) = mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        for number in 0..100 {
+            let sender = sender.clone();
+            let event = SettleEvent { request: vec![b'x'; 1024], ..event(number) };
+            let reply = move |outcome: Outcome| sender.send(outcome.is_ok()).unwrap();
+            if number == 0 {
+                let (entered, inside) = mpsc::channel();
+                let gate = Mutex::new(std::mem::replace(&mut *gate.lock().unwrap(), mpsc::channel().1));
+                let hold = move |accumulators: &Accumulators, assigned: &Assigned| {
+                    entered.send(()).unwrap();
+                    gate.lock().unwrap().recv().unwrap();
+                    decide(accumulators, assigned)
+                };
+                ledger.submit_settle(event, hold, reply).unwrap();
+                inside.recv().unwrap();
+            } else {
+                ledger.submit_settle(event, decide, reply).unwrap();
+            }
+        }
+        release.send(()).unwrap();
+        drop(sender);
+        let promised = outcomes.iter().filter(|ok| *ok).count();
+        assert_eq!(promised, if fails_at == 5 { 100 } else { 0 }, "call {fails_at}");
+        drop(ledger);
+        let ledger = Ledger::open(config(dir.path())).unwrap();
+        assert!(ledger.verify().unwrap().records >= promised as u64);
+    }
+}
+
+/// The offsets of the frames in the only segment.
+fn offsets(dir: &Path) -> Vec<usize> {
+    let records = read_journal(dir).unwrap();
+    records.map(|it| usize::try_from(it.unwrap().0.offset).unwrap()).collect()
+}
+
+#[test]
+fn a_group_that_reached_the_disk_in_part_is_cut_but_a_synced_one_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Disk::default());
+    let ledger = open(dir.path(), &disk);
+    in_one_group(&ledger, 0..3);
+    in_one_group(&ledger, 3..6);
+    drop(ledger);
+    // as after a power cut: no group was applied to the tables
+    fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    let file = dir.path().join("journal/0000000001.journal");
+    let whole = fs::read(&file).unwrap();
+    let offsets = offsets(dir.path());
+    let without = |record: usize| {
+        let mut bytes = whole.clone();
+        let end = offsets.get(record + 1).copied().unwrap_or(bytes.len());
+        bytes[offsets[record]..end].fill(0);
+        bytes
+    };
+    // the disk may write the pages of one group in any order: 4 is missing although 5 and 6 are there
+    for (record, left) in [(3, 3), (4, 4), (5, 5)] {
+        fs::write(&file, without(record)).unwrap();
+        assert_eq!(read_journal(dir.path()).unwrap().map(Result::unwrap).count(), left);
+    }
+    // 1, 2 and 3 were synced before 4 was written: a gap among them is damage
+    for (record, start) in offsets.iter().enumerate().take(3) {
+        fs::write(&file, without(record)).unwrap();
+        let error = Ledger::open(config(dir.path())).unwrap_err();
+        let OpenError::Journal(ReadError::Damaged { segment: 1, offset, .. }) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(offset, *start as u64);
+        fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    }
+    fs::write(&file, without(3)).unwrap();
+    let ledger = Ledger::open(config(dir.path())).unwrap();
+    assert_eq!((ledger.open_report().records, ledger.open_report().tail_cut.is_some()), (3, true));
+    // what was cut is zero, so that it can never follow a new record 4
+    ledger.settle(event(77), decide).unwrap();
+    drop(ledger);
+    let ledger = Ledger::open(config(dir.path())).unwrap();
+    assert_eq!((ledger.open_report().records, ledger.open_report().tail_cut), (4, None));
+}
+
+/// A client that knows the format puts a frame of a far group into its request, and the power goes while it is
+/// written: the checksum's seed is not his to know.
+#[test]
+fn a_frame_inside_a_request_is_no_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Disk::default());
+    let ledger = open(dir.path(), &disk);
+    ledger.settle(event(1), decide).unwrap();
+    let mut request = b"a bill ".to_vec();
+    frame::push_frame(&mut request, 0, 3, 0, &[0; 32], 4, b"evil");
+    ledger.settle(SettleEvent { request, ..event(2) }, decide).unwrap();
+    drop(ledger);
+    fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    let file = dir.path().join("journal/0000000001.journal");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[offsets(dir.path())[1]] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert_eq!(Ledger::open(config(dir.path())).unwrap().open_report().records, 1);
+}

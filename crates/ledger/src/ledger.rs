@@ -1,0 +1,292 @@
+//! The handle: submits commands to the committer and reads what is booked.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+
+use bedside_claim::Accumulators;
+
+use crate::booking;
+use crate::committer::{self, Command, Delivery, Group};
+use crate::event::{
+    Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageRecord, PersonKey,
+    SettleEvent, Status, sequence_of, setl_id_of,
+};
+use crate::journal::Wrap;
+use crate::open::{self, OpenError, OpenReport};
+use crate::outcome::{Busy, CancelError, SettleError, Stopped};
+use crate::record::Entry;
+use crate::scan::{Place, Records, Scanner};
+use crate::segments::ReadError;
+use crate::shared::{Health, LedgerConfig, Shared};
+use crate::verify::{self, Verification, VerifyError};
+
+/// An open ledger; clones are handles on the same one.
+///
+/// The last handle that goes stops the committer once every waiting command is answered.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    report: OpenReport,
+    commands: RwLock<Option<SyncSender<Command>>>,
+    committer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Ledger {
+    /// Opens the ledger in a directory, or creates it there.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. Nothing is repaired but a torn tail, which is cut, and tables, which are rebuilt;
+    /// [`Ledger::open_report`] tells.
+    pub fn open(config: LedgerConfig) -> Result<Ledger, OpenError> {
+        Ledger::open_with(config, Arc::new(|file: File| Box::new(file)))
+    }
+
+    pub(crate) fn open_with(config: LedgerConfig, wrap: Wrap) -> Result<Ledger, OpenError> {
+        let (shared, writer, report) = open::open(config, wrap)?;
+        let shared = Arc::new(shared);
+        let (sender, receiver) = mpsc::sync_channel(shared.config.queue_max);
+        let committer = thread::Builder::new().name("ledger-committer".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || committer::run(&shared, writer, &receiver)
+        });
+        let committer =
+            committer.map_err(|source| OpenError::Io { path: PathBuf::from("ledger-committer"), source })?;
+        let inner = Inner {
+            shared,
+            report,
+            commands: RwLock::new(Some(sender)),
+            committer: Mutex::new(Some(committer)),
+        };
+        Ok(Ledger { inner: Arc::new(inner) })
+    }
+
+    /// What opening found and did.
+    pub fn open_report(&self) -> &OpenReport {
+        &self.inner.report
+    }
+
+    /// Whether commands are taken.
+    pub fn health(&self) -> Health {
+        self.inner.shared.health()
+    }
+
+    /// Submits a settlement; never blocks.
+    ///
+    /// On the committer's thread, `decide` gets the person's accumulators and what is assigned to it, at most once
+    /// and only when nothing is booked for the message; it must be pure and quick. `reply` gets the outcome there
+    /// too, once it is on disk; it must not block, nor call [`Ledger::settle`] or [`Ledger::cancel`].
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full; then neither closure runs.
+    pub fn submit_settle<E, F, R>(&self, event: SettleEvent, decide: F, reply: R) -> Result<(), Busy>
+    where
+        F: Fn(&Accumulators, &Assigned) -> Result<Decision, E> + Send + 'static,
+        R: FnOnce(Result<Committed, SettleError<E>>) + Send + 'static,
+        E: Send + 'static,
+    {
+        self.submit(settle_command(event, decide, reply))
+    }
+
+    /// Submits a cancellation; never blocks. `decide` gets the settlement and gives the answer's bytes; otherwise as
+    /// [`Ledger::submit_settle`].
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full; then neither closure runs.
+    pub fn submit_cancel<E, F, R>(&self, event: CancelEvent, decide: F, reply: R) -> Result<(), Busy>
+    where
+        F: Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
+        R: FnOnce(Result<Committed, CancelError<E>>) + Send + 'static,
+        E: Send + 'static,
+    {
+        self.submit(cancel_command(event, decide, reply))
+    }
+
+    /// Settles and waits for the outcome, also for a place in the queue.
+    ///
+    /// # Errors
+    /// See [`SettleError`].
+    pub fn settle<E, F>(&self, event: SettleEvent, decide: F) -> Result<Committed, SettleError<E>>
+    where
+        F: Fn(&Accumulators, &Assigned) -> Result<Decision, E> + Send + 'static,
+        E: Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel();
+        self.submit_waiting(settle_command(event, decide, move |outcome| {
+            // The receiver waits below until this arrives.
+            let _ = sender.send(outcome);
+        }));
+        // A reply that never came was lost with the committer: the outcome is unknown, which is what `Stopped` says.
+        receiver.recv().unwrap_or(Err(SettleError::Stopped))
+    }
+
+    /// Cancels and waits for the outcome, also for a place in the queue.
+    ///
+    /// # Errors
+    /// See [`CancelError`].
+    pub fn cancel<E, F>(&self, event: CancelEvent, decide: F) -> Result<Committed, CancelError<E>>
+    where
+        F: Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
+        E: Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel();
+        self.submit_waiting(cancel_command(event, decide, move |outcome| {
+            let _ = sender.send(outcome);
+        }));
+        receiver.recv().unwrap_or(Err(CancelError::Stopped))
+    }
+
+    /// The settlement of a tenant under its identifier; nothing for another tenant's, and for a cancellation's.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn settlement(&self, tenant: &str, setl_id: &str) -> Result<Option<BookedSettlement>, ReadError> {
+        let shared = &self.inner.shared;
+        let Some(sequence) = sequence_of(setl_id) else { return Ok(None) };
+        let Some(row) = booking::settlement(&shared.tables, sequence)? else { return Ok(None) };
+        let record = shared.segments.record(row.position, sequence)?;
+        if record.entry != Entry::Settlement || &*record.message.tenant != tenant {
+            return Ok(None);
+        }
+        let status = match row.cancelled {
+            None => Status::Booked,
+            Some(by) => Status::Cancelled { by: setl_id_of(by.sequence), at_ms: by.at_ms },
+        };
+        Ok(Some(record.into_settlement(status)))
+    }
+
+    /// What became of a message; nothing when it was never booked.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn message(&self, key: &MessageKey) -> Result<Option<MessageRecord>, ReadError> {
+        let shared = &self.inner.shared;
+        if key.check().is_err() {
+            return Ok(None);
+        }
+        let Some(row) = booking::message(&shared.tables, key)? else { return Ok(None) };
+        Ok(Some(shared.segments.record(row.position, row.sequence)?.into_message()))
+    }
+
+    /// The accumulators of a person; empty for one who is not known.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn accumulators(&self, person: &PersonKey) -> Result<Accumulators, ReadError> {
+        if person.check().is_err() {
+            return Ok(Accumulators::default());
+        }
+        let _standing_still = self.inner.shared.tip();
+        Ok(booking::accumulators(&self.inner.shared.tables, person)?)
+    }
+
+    /// The journal from its start to where it stands now.
+    pub fn records(&self) -> Records {
+        let shared = &self.inner.shared;
+        let tip = *shared.tip();
+        let scanner = Scanner::from(Arc::clone(&shared.segments), Place::START, tip.next.segment);
+        Records::until(scanner, tip.sequence)
+    }
+
+    /// Folds the whole journal a second way and compares it with the tables.
+    ///
+    /// Commands go on while the journal is read, and wait while the tables are compared.
+    ///
+    /// # Errors
+    /// See [`VerifyError`]: the first thing that is not as it must be.
+    pub fn verify(&self) -> Result<Verification, VerifyError> {
+        verify::verify(&self.inner.shared)
+    }
+
+    /// Takes no more commands, answers those that wait, and ends the committer. Reads go on.
+    pub fn shutdown(&self) {
+        self.inner.shutdown();
+    }
+
+    fn submit(&self, command: Command) -> Result<(), Busy> {
+        let commands = self.inner.commands.read().unwrap_or_else(PoisonError::into_inner);
+        let refused = match commands.as_ref() {
+            None => command,
+            Some(sender) => match sender.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(_)) => return Err(Busy),
+                Err(TrySendError::Disconnected(command)) => command,
+            },
+        };
+        drop(commands);
+        refused(None)(Err(Stopped));
+        Ok(())
+    }
+
+    fn submit_waiting(&self, command: Command) {
+        // A clone, so that a shutdown need not wait for a place in the queue.
+        let sender = self.inner.commands.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let refused = match sender {
+            None => command,
+            Some(sender) => match sender.send(command) {
+                Ok(()) => return,
+                Err(mpsc::SendError(command)) => command,
+            },
+        };
+        refused(None)(Err(Stopped));
+    }
+}
+
+impl Inner {
+    fn shutdown(&self) {
+        self.commands.write().unwrap_or_else(PoisonError::into_inner).take();
+        let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A reply may hold the last handle: the committer cannot wait for itself, and ends by itself.
+        if let Some(committer) = committer.filter(|it| it.thread().id() != thread::current().id())
+            && committer.join().is_err()
+        {
+            self.shared.stop("the committer failed");
+        }
+        if self.shared.stopped.set(Arc::from("shut down")).is_ok() {
+            tracing::info!("the ledger is shut down");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+fn settle_command<E, F, R>(event: SettleEvent, decide: F, reply: R) -> Command
+where
+    F: Fn(&Accumulators, &Assigned) -> Result<Decision, E> + Send + 'static,
+    R: FnOnce(Result<Committed, SettleError<E>>) + Send + 'static,
+    E: Send + 'static,
+{
+    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
+        let outcome = match group {
+            Some(group) => group.settle(event, decide),
+            None => Err(SettleError::Stopped),
+        };
+        Box::new(move |written| reply(written.map_err(SettleError::from).and(outcome)))
+    })
+}
+
+fn cancel_command<E, F, R>(event: CancelEvent, decide: F, reply: R) -> Command
+where
+    F: Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
+    R: FnOnce(Result<Committed, CancelError<E>>) + Send + 'static,
+    E: Send + 'static,
+{
+    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
+        let outcome = match group {
+            Some(group) => group.cancel(event, decide),
+            None => Err(CancelError::Stopped),
+        };
+        Box::new(move |written| reply(written.map_err(CancelError::from).and(outcome)))
+    })
+}

@@ -1,0 +1,171 @@
+//! Why a command was not booked: one enum per command, in the order in which the conditions are checked.
+
+use std::sync::Arc;
+
+use bedside_claim::accumulators::StaleChange;
+use bedside_claim::{AccumulatorKey, Money};
+
+use crate::booking::BookingError;
+use crate::codec::TooLarge;
+use crate::event::MessageKind;
+use crate::segments::ReadError;
+
+/// The queue is full. Nothing happened and nothing will: the command may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger is busy")]
+pub struct Busy;
+
+/// Why a settlement was not booked. `E` is the refusal of the caller's decision.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError<E> {
+    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
+    /// same message then tells.
+    #[error("the ledger has stopped")]
+    Stopped,
+    /// An identifier, the whole record or the person's year is longer than the ledger stores.
+    #[error(transparent)]
+    TooLarge(TooLarge),
+    /// The ledger's own files could not be read. Nothing was booked.
+    #[error(transparent)]
+    Unreadable(ReadError),
+    /// The message is booked with other content, or asked for something else.
+    #[error("message is booked with other content")]
+    Conflict {
+        /// What the booked message asked for.
+        stored_kind: MessageKind,
+        /// Its content.
+        stored_request: Vec<u8>,
+    },
+    /// The visit is settled under another message.
+    #[error("visit is already settled by `{setl_id}`")]
+    AlreadySettled {
+        /// By which settlement.
+        setl_id: Arc<str>,
+    },
+    /// The decision panicked: a defect of the decision, not of the ledger, which goes on.
+    #[error("the decision failed")]
+    Panicked,
+    /// The decision refused; nothing is stored, the message may be used again.
+    #[error("{0}")]
+    Refused(E),
+    /// The postings do not sum to the bill's total.
+    #[error("postings sum to {posted}, but the bill's total is {medfee_sumamt}")]
+    Unbalanced {
+        /// The bill's total.
+        medfee_sumamt: Money,
+        /// The sum of the postings.
+        posted: Money,
+    },
+    /// A sum leaves the range of an amount, or an amount has no mirror for a cancellation.
+    #[error("an amount is out of range")]
+    OutOfRange,
+    /// An accumulator is changed twice by one decision.
+    #[error("accumulator `{0}` is changed twice")]
+    ChangedTwice(AccumulatorKey),
+    /// The changes were not computed from the accumulators given to the decision.
+    #[error(transparent)]
+    Stale(StaleChange),
+}
+
+/// Why a cancellation was not booked. `E` is the refusal of the caller's decision.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError<E> {
+    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
+    /// same message then tells.
+    #[error("the ledger has stopped")]
+    Stopped,
+    /// An identifier or the whole record is longer than the ledger stores.
+    #[error(transparent)]
+    TooLarge(TooLarge),
+    /// The ledger's own files could not be read. Nothing was booked.
+    #[error(transparent)]
+    Unreadable(ReadError),
+    /// The message is booked with other content, or asked for something else.
+    #[error("message is booked with other content")]
+    Conflict {
+        /// What the booked message asked for.
+        stored_kind: MessageKind,
+        /// Its content.
+        stored_request: Vec<u8>,
+    },
+    /// There is no such settlement of this person at this hospital. Another's settlement is answered the same way.
+    #[error("settlement not found")]
+    NotFound,
+    /// The settlement is cancelled under another message.
+    #[error("settlement is already cancelled by `{by}`")]
+    AlreadyCancelled {
+        /// By which cancellation.
+        by: Arc<str>,
+    },
+    /// A later settlement of the person in the benefit year stands; cancel that one first.
+    #[error("settlement `{by}` must be cancelled first")]
+    Blocked {
+        /// The latest settlement that stands.
+        by: Arc<str>,
+    },
+    /// The decision panicked: a defect of the decision, not of the ledger, which goes on.
+    #[error("the decision failed")]
+    Panicked,
+    /// The decision refused; nothing is stored, the message may be used again.
+    #[error("{0}")]
+    Refused(E),
+}
+
+/// The group of a command did not reach the disk, as far as anyone knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stopped;
+
+impl<E> From<Stopped> for SettleError<E> {
+    fn from(_: Stopped) -> Self {
+        SettleError::Stopped
+    }
+}
+
+impl<E> From<Stopped> for CancelError<E> {
+    fn from(_: Stopped) -> Self {
+        CancelError::Stopped
+    }
+}
+
+impl<E> From<TooLarge> for SettleError<E> {
+    fn from(error: TooLarge) -> Self {
+        SettleError::TooLarge(error)
+    }
+}
+
+impl<E> From<TooLarge> for CancelError<E> {
+    fn from(error: TooLarge) -> Self {
+        CancelError::TooLarge(error)
+    }
+}
+
+impl<E> From<ReadError> for SettleError<E> {
+    fn from(error: ReadError) -> Self {
+        SettleError::Unreadable(error)
+    }
+}
+
+impl<E> From<ReadError> for CancelError<E> {
+    fn from(error: ReadError) -> Self {
+        CancelError::Unreadable(error)
+    }
+}
+
+impl<E> From<BookingError> for SettleError<E> {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::Tables(error) => SettleError::Unreadable(ReadError::Tables(error)),
+            BookingError::TooLarge(error) => SettleError::TooLarge(error),
+            BookingError::Stale(error) => SettleError::Stale(error),
+        }
+    }
+}
+
+impl<E> From<BookingError> for CancelError<E> {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::TooLarge(error) => CancelError::TooLarge(error),
+            error => CancelError::Unreadable(error.into()),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A small hospital whose bills are paid half by an insurer up to 100.00 a year, the rest in cash: what a person pays
+//! depends on the order of the settlements.
+#![allow(dead_code, unreachable_pub)]
+
+use std::convert::Infallible;
+use std::path::Path;
+
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money};
+use bedside_ledger::*;
+
+pub const CAP_YEAR: i64 = 100_00;
+
+pub fn config(dir: &Path) -> LedgerConfig {
+    LedgerConfig { segment_bytes: 16 << 10, ..LedgerConfig::at(dir) }
+}
+
+pub fn open(dir: &Path) -> Ledger {
+    Ledger::open(config(dir)).unwrap()
+}
+
+pub fn message(msgid: &str) -> MessageKey {
+    MessageKey { tenant: "zj".into(), fixmedins_code: "H1".into(), msgid: msgid.into() }
+}
+
+pub fn person(psn_no: &str) -> PersonKey {
+    PersonKey { tenant: "zj".into(), psn_no: psn_no.into() }
+}
+
+pub fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> SettleEvent {
+    SettleEvent {
+        message: message(msgid),
+        person: person(psn_no),
+        mdtrt_id: mdtrt_id.into(),
+        booked_at_ms: 1_780_000_000_000,
+        request: format!("settle {psn_no} {mdtrt_id} {fen}").into_bytes(),
+    }
+}
+
+pub fn cancel_event(msgid: &str, psn_no: &str, setl_id: &str) -> CancelEvent {
+    CancelEvent {
+        message: message(msgid),
+        person: person(psn_no),
+        setl_id: setl_id.into(),
+        booked_at_ms: 1_780_000_100_000,
+        request: format!("cancel {psn_no} {setl_id}").into_bytes(),
+    }
+}
+
+pub fn paid_key(benefit_year: i16) -> AccumulatorKey {
+    let (pack, benefit) = ("zj/demo".into(), "inpatient".into());
+    AccumulatorKey { benefit_year, pack, benefit, measure: Measure::Paid }
+}
+
+pub fn halves(
+    benefit_year: i16,
+    fen: i64,
+) -> impl Fn(&Accumulators, &Assigned) -> Result<Decision, Infallible> + Send + Clone + 'static {
+    move |accumulators, assigned| {
+        let key = paid_key(benefit_year);
+        let before = accumulators.get(&key);
+        let paid = (fen / 2).min(CAP_YEAR - before.units());
+        let after = Money::from_units(before.units() + paid);
+        let posting =
+            |account: &str, fen| Posting { account: account.into(), amount: Money::from_units(fen) };
+        Ok(Decision {
+            benefit_year,
+            medfee_sumamt: Money::from_units(fen),
+            postings: vec![posting("insurer", paid), posting("cash", fen - paid)],
+            accumulators: vec![AccumulatorChange { key, before, after }],
+            answer: format!("{} pays {paid} of {fen}", assigned.setl_id).into_bytes(),
+        })
+    }
+}
+
+pub fn agree(settlement: &BookedSettlement, assigned: &Assigned) -> Result<Vec<u8>, Infallible> {
+    Ok(format!("{} undoes {}", assigned.setl_id, settlement.setl_id).into_bytes())
+}
+
+/// Settles and gives the `setl_id`.
+pub fn settle(ledger: &Ledger, msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> String {
+    let committed = ledger.settle(settle_event(msgid, psn_no, mdtrt_id, fen), halves(2026, fen)).unwrap();
+    assert!(matches!(committed, Committed::New(_)), "{committed:?}");
+    committed.receipt().setl_id.to_string()
+}
+
+pub fn cancel(
+    ledger: &Ledger,
+    msgid: &str,
+    psn_no: &str,
+    setl_id: &str,
+) -> Result<Committed, CancelError<Infallible>> {
+    ledger.cancel(cancel_event(msgid, psn_no, setl_id), agree)
+}
+
+pub fn paid(ledger: &Ledger, psn_no: &str) -> i64 {
+    ledger.accumulators(&person(psn_no)).unwrap().get(&paid_key(2026)).units()
+}

@@ -80,4 +80,14 @@ mod tests {
         codes.dedup();
         assert_eq!(codes.len(), Reason::ALL.len());
     }
+
+    #[test]
+    fn the_page_lists_them_in_order() {
+        let page = include_str!("../../../docs/reasons.md");
+        let rows = Reason::ALL.iter().map(|reason| {
+            format!("| `{}` | {} | {} |", reason.code(), reason.text(Lang::Zh), reason.text(Lang::En))
+        });
+        let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(listed, rows.collect::<Vec<_>>());
+    }
 }

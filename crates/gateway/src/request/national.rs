@@ -174,7 +174,9 @@ fn hold_details(
     false
 }
 
-/// The answer must be about this bill: the same total, and the same parts where every line carries its own.
+/// The answer must be about this bill: the same total, and the same parts over the lines, each of which carries its
+/// own. A line that the catalogue would split could disagree with what the platform paid on, and by whom a fen was
+/// paid would be a guess.
 fn hold_bill(reader: &mut Reader, info: &v1::NationalSetlInfo, stated: &Stated, bill: Option<&Bill>) -> bool {
     let Some(bill) = bill else { return true };
     let mut held = true;
@@ -185,8 +187,22 @@ fn hold_bill(reader: &mut Reader, info: &v1::NationalSetlInfo, stated: &Stated, 
         reader.fault(PLACE, "medfee_sumamt", InvalidCode::IdentityMismatch, &info.medfee_sumamt, allowed);
         held = false;
     }
-    let splits: Option<Vec<_>> = bill.lines().iter().map(|line| line.adopted_split).collect();
-    let Some(splits) = splits else { return held };
+    let mut splits = Vec::with_capacity(bill.lines().len());
+    for (number, line) in bill.lines().iter().enumerate() {
+        match line.adopted_split {
+            Some(split) => splits.push(split),
+            None => {
+                let parts = Phrase::fixed(
+                    "采用国家平台结算时，每条明细须带平台返回的四分拆分",
+                    "the four parts that the platform returned, on every line of a bill with its answer",
+                );
+                reader.missing(Place::Line(number, &line.feedetl_sn), "fulamt_ownpay_amt", parts);
+            }
+        }
+    }
+    if splits.len() < bill.lines().len() {
+        return false;
+    }
     let sum = splits.iter().try_fold(FourWaySplit::default(), |sum, split| sum.plus(split));
     let Ok(sum) = sum else { return out_of_range(reader, bill.lines().len()) };
     let fields = [

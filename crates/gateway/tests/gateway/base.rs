@@ -66,7 +66,8 @@ pub(crate) fn base() -> v1::SettleBillRequest {
 }
 
 /// The base message with edits, one a line: `path = value` sets a text, `drop path` removes a node, row or field,
-/// `copy path` appends a row to its list once more, `national` adds the national answer.
+/// `copy path` appends a row to its list once more, `national` adds the national answer
+/// and the split of every line that has none.
 pub(crate) fn edited(edits: &str) -> v1::SettleBillRequest {
     let mut message: Value = serde_json::from_str(BASE).unwrap();
     for edit in edits.lines().map(str::trim).filter(|edit| !edit.is_empty()) {
@@ -78,6 +79,14 @@ pub(crate) fn edited(edits: &str) -> v1::SettleBillRequest {
 fn apply(message: &mut Value, edit: &str) {
     if edit == "national" {
         message["national"] = serde_json::from_str(NATIONAL).unwrap();
+        for line in message["feedetail"].as_array_mut().unwrap() {
+            if line.get("inscp_scp_amt").is_none() {
+                let amount = line["det_item_fee_sumamt"].clone();
+                let parts = ["fulamt_ownpay_amt", "overlmt_amt", "preselfpay_amt"];
+                parts.into_iter().for_each(|part| line[part] = Value::String("0".to_owned()));
+                line["inscp_scp_amt"] = amount;
+            }
+        }
     } else if let Some(path) = edit.strip_prefix("drop ") {
         let pointer = pointer(path);
         let (parent, name) = pointer.rsplit_once('/').unwrap();

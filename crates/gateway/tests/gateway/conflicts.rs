@@ -43,7 +43,7 @@ fn the_first_difference_is_named_in_the_order_of_the_message() {
         ("drop feedetail[2]", "`feedetail[2].feedetl_sn` was `3`, now is empty"),
         ("copy feedetail[0]", "`feedetail[3].feedetl_sn` was empty, now is `1`"),
         ("drop data.setl_date", "`data.setl_date` was `2026-03-10`, now is empty"),
-        ("national", "`national.setlinfo.medfee_sumamt` was empty, now is `100.00`"),
+        ("national", "`feedetail[0].fulamt_ownpay_amt` was empty, now is `0`"),
     ];
     for (edits, expected) in table {
         assert_eq!(told(edits).as_deref(), Some(*expected), "{edits}");

@@ -63,8 +63,9 @@ async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>
 
     let shutdown = shutdown(ledger.clone());
     let served = gateway.serve(ledger.clone(), library, shutdown).await.map_err(Failure::fault)?;
+    let health = ledger.health();
     ledger.shutdown();
-    match ledger.health() {
+    match health {
         Health::Stopped { reason } => Err(Failure::fault(format!("the ledger stopped: {reason}"))),
         Health::Serving => {
             tracing::info!(drained = served == Served::Drained, "stopped");

@@ -124,5 +124,9 @@ fn kind_of(rest: &str) -> &'static str {
 fn expected_of(rest: &str) -> String {
     let expected = rest.rsplit_once("expected ").map_or("another type", |(_, expected)| expected);
     let place = expected.rfind(" at line ").unwrap_or(expected.len());
-    expected[..place].to_owned()
+    match &expected[..place] {
+        // The generated readers name the Rust type of a message.
+        message if message.starts_with("struct ") => "an object".to_owned(),
+        expected => expected.to_owned(),
+    }
 }

@@ -46,7 +46,7 @@ fn a_case_that_is_not_one_is_told_where_and_why() {
         (
             "\"insuinfo\": [",
             "\"insuinfo\": [7,",
-            "line 11 column 16, `insuinfo[0]`: expected struct bedside.v1.InsuInfo, found a number",
+            "line 11 column 16, `insuinfo[0]`: expected an object, found a number",
         ),
         (
             "\"invono\": \"INV1\"}\n}",

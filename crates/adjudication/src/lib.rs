@@ -4,7 +4,7 @@
 //! No clock, randomness, environment, thread, float or unordered iteration: same input, same bytes. Nothing is read
 //! but the arguments, nothing written but the answer.
 //!
-//! A benefit runs through [`benefit`] alone; what is left of each line lies in [`remainder`]; [`adopted`] takes over
+//! A benefit runs through `benefit.rs` alone; what is left of each line lies in `remainder.rs`; `adopted.rs` takes over
 //! what the national platform has settled.
 
 #![deny(
@@ -92,7 +92,7 @@ struct Settling<'a> {
     claim: &'a Claim,
     programme: &'a Programme,
     accumulators: &'a Accumulators,
-    remainder: Remainder,
+    remainder: Remainder<'a>,
     payments: Vec<Payment>,
     /// One column for each payment, a cell for each line.
     columns: Vec<Vec<Money>>,
@@ -146,7 +146,7 @@ impl<'a> Settling<'a> {
                 self.steps.push(Step::Denied { benefit: benefit.card.clone(), reason });
                 continue;
             }
-            let base = self.remainder.gather(&self.claim.bill, &benefit.base)?;
+            let base = self.remainder.gather(&benefit.base)?;
             let outcome = benefit::evaluate(benefit, &reading, base, &mut self.steps, &mut self.changes)?;
             if benefit.card.payer.kind == PayerKind::BasicInsurance {
                 self.act_pay_dedc = self.act_pay_dedc.plus(outcome.deductible)?;

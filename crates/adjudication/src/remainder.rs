@@ -9,24 +9,20 @@ use bedside_claim::{Bill, Fault, LineSplit, Money, Pool};
 use bedside_policy::Base;
 
 /// The cells left, and the ones gathered last.
-pub(crate) struct Remainder {
+pub(crate) struct Remainder<'a> {
+    bill: &'a Bill,
     cells: Vec<[Money; 4]>,
-    /// The lines by `fee_ocur_time` and `feedetl_sn`: the order in which odd fen are given.
-    order: Vec<usize>,
     gathered: Vec<(usize, Pool)>,
     weights: Vec<Money>,
     parts: Vec<Money>,
-    scratch: Vec<(i128, usize)>,
+    scratch: Vec<(i64, usize)>,
 }
 
-impl Remainder {
-    pub(crate) fn new(bill: &Bill, line_splits: &[LineSplit]) -> Remainder {
+impl<'a> Remainder<'a> {
+    pub(crate) fn new(bill: &'a Bill, line_splits: &[LineSplit]) -> Remainder<'a> {
         let lines = line_splits.len();
-        let mut order: Vec<usize> = (0..lines).collect();
-        let key = |line: usize| (bill.lines()[line].fee_ocur_time, &bill.lines()[line].feedetl_sn);
-        order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));
         Remainder {
-            order,
+            bill,
             cells: line_splits.iter().map(|line| line.split.parts()).collect(),
             gathered: Vec::with_capacity(lines),
             weights: Vec::with_capacity(lines),
@@ -36,7 +32,8 @@ impl Remainder {
     }
 
     /// Gathers the cells that a benefit counts and returns their sum.
-    pub(crate) fn gather(&mut self, bill: &Bill, base: &Base) -> Result<Money, Fault> {
+    pub(crate) fn gather(&mut self, base: &Base) -> Result<Money, Fault> {
+        let bill = self.bill;
         self.gather_where(&base.pools, |line| {
             base.categories.is_empty() || base.categories.contains(&bill.lines()[line].med_chrgitm_type)
         })
@@ -56,7 +53,7 @@ impl Remainder {
         self.gathered.clear();
         self.weights.clear();
         let mut total = Money::ZERO;
-        for &line in &self.order {
+        for &line in self.bill.order() {
             if !counts(line) {
                 continue;
             }

@@ -312,6 +312,8 @@ pub struct Bill {
     lines: Vec<Line>,
     /// For each line, the place of the line it refunds.
     refunds: Vec<Option<usize>>,
+    /// The lines by `fee_ocur_time` and `feedetl_sn`.
+    order: Vec<usize>,
     medfee_sumamt: Money,
 }
 
@@ -346,7 +348,13 @@ impl Bill {
             Ok(sum) if sum <= Money::ZERO => errors.push(BillError::NothingCharged),
             Ok(_) => {}
         }
-        if errors.is_empty() { Ok(Bill { lines, refunds, medfee_sumamt }) } else { Err(errors) }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let mut order: Vec<usize> = (0..lines.len()).collect();
+        let key = |line: usize| (lines[line].fee_ocur_time, &lines[line].feedetl_sn);
+        order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));
+        Ok(Bill { lines, refunds, order, medfee_sumamt })
     }
 
     /// The lines in bill order.
@@ -357,6 +365,11 @@ impl Bill {
     /// The place of the line that this line refunds.
     pub fn refunded(&self, line: usize) -> Option<usize> {
         self.refunds[line]
+    }
+
+    /// The places of the lines by `fee_ocur_time` and `feedetl_sn`: an order that does not depend on how they were sent.
+    pub fn order(&self) -> &[usize] {
+        &self.order
     }
 
     /// `medfee_sumamt`: the total, equal to the sum of the lines.

@@ -82,14 +82,20 @@ fn write_fixed(f: &mut fmt::Formatter<'_>, value: i64, scale: u32, keep: u32) ->
     f.pad_integral(true, "", &format!("{sign}{}{point}{fraction}", magnitude / unit))
 }
 
-/// Half away from zero, the one rounding of the product. `divisor` is positive.
-fn divide_half_away(numerator: i128, divisor: i128) -> i128 {
+/// `a x b / divisor`, half away from zero, the one rounding of the product. `divisor` is positive.
+///
+/// Amounts of real bills fit the narrow product, whose division costs a tenth of the wide one.
+fn multiply_divide(a: i64, b: i64, divisor: i64) -> Result<i64, Overflow> {
     let half = divisor / 2;
-    if numerator >= 0 { (numerator + half) / divisor } else { (numerator - half) / divisor }
-}
-
-fn narrow(value: i128) -> Result<i64, Overflow> {
-    i64::try_from(value).map_err(|_| Overflow)
+    let signed_half = |negative: bool| if negative { -half } else { half };
+    if let Some(product) = a.checked_mul(b)
+        && let Some(shifted) = product.checked_add(signed_half(product < 0))
+    {
+        return Ok(shifted / divisor);
+    }
+    let product = i128::from(a) * i128::from(b);
+    let shifted = product + i128::from(signed_half(product < 0));
+    i64::try_from(shifted / i128::from(divisor)).map_err(|_| Overflow)
 }
 
 macro_rules! fixed_point {
@@ -226,7 +232,7 @@ impl Money {
     /// # Errors
     /// [`Overflow`].
     pub fn at_rate(self, rate: Rate) -> Result<Money, Overflow> {
-        narrow(divide_half_away(i128::from(self.0) * i128::from(rate.0), 10_000)).map(Money)
+        multiply_divide(self.0, rate.0, 10_000).map(Money)
     }
 
     /// The smaller of two amounts.
@@ -246,7 +252,7 @@ impl Price {
     /// # Errors
     /// [`Overflow`].
     pub fn times(self, quantity: Quantity) -> Result<Money, Overflow> {
-        narrow(divide_half_away(i128::from(self.0) * i128::from(quantity.0), 100_000_000)).map(Money)
+        multiply_divide(self.0, quantity.0, 100_000_000).map(Money)
     }
 }
 

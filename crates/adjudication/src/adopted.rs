@@ -19,6 +19,7 @@ const ORDER: [Pool; 4] = [Pool::InScope, Pool::OverLimit, Pool::FirstPay, Pool::
 
 /// Books the platform's amounts.
 pub(crate) fn public_layers(settling: &mut Settling<'_>, result: &AdoptedResult) -> Result<(), Fault> {
+    settling.act_pay_dedc = result.act_pay_dedc;
     for (kind, amount) in &result.funds {
         let column = spread(settling, *amount)?;
         settling.steps.push(Step::Adopted { payer: *kind, amount: *amount });

@@ -28,6 +28,8 @@ pub struct AdoptedResult {
     pub acct_pay: Money,
     /// `psn_cash_pay`.
     pub psn_cash_pay: Money,
+    /// `act_pay_dedc`; zero where the platform did not say.
+    pub act_pay_dedc: Money,
 }
 
 /// `chrgitm_lv`: the level of an item in the catalogue.
@@ -186,7 +188,7 @@ pub struct Settlement {
     pub acct_pay: Money,
     /// `psn_cash_pay`.
     pub psn_cash_pay: Money,
-    /// `act_pay_dedc`: the deductible the basic layer charged.
+    /// `act_pay_dedc`: the deductible the basic layer charged, or as the platform says where its answer was adopted.
     pub act_pay_dedc: Money,
     /// Who pays which fen of which line.
     pub shares: ShareTable,

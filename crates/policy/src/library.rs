@@ -353,7 +353,7 @@ impl Library {
         });
         let plan = plan.ok_or_else(|| Unresolved::OutsideDates {
             pack: id.clone(),
-            date: claim.visit.date(DateRule::Settlement),
+            date: claim.visit.date(versions.first().map_or(DateRule::Settlement, |plan| plan.date_rule)),
         })?;
         let date = claim.visit.date(plan.date_rule);
         let cover = cover(date)?;

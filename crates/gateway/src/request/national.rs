@@ -22,6 +22,7 @@ struct Stated {
     psn_part_amt: Option<Money>,
     acct_pay: Money,
     psn_cash_pay: Money,
+    act_pay_dedc: Money,
 }
 
 /// The adopted result; `None` when a part is missing or an identity fails, which the reader then knows.
@@ -53,6 +54,7 @@ pub(super) fn read(
         hosp_part_amt: stated.hosp_part_amt,
         acct_pay: stated.acct_pay,
         psn_cash_pay: stated.psn_cash_pay,
+        act_pay_dedc: stated.act_pay_dedc,
     })
 }
 
@@ -62,7 +64,7 @@ fn stated(reader: &mut Reader, info: &v1::NationalSetlInfo) -> Option<Stated> {
     let over = reader.amount(PLACE, "overlmt_selfpay", &info.overlmt_selfpay);
     let first = reader.amount(PLACE, "preselfpay_amt", &info.preselfpay_amt);
     let scope = reader.amount(PLACE, "inscp_scp_amt", &info.inscp_scp_amt);
-    reader.optional_amount(PLACE, "act_pay_dedc", &info.act_pay_dedc);
+    let act_pay_dedc = reader.optional_amount(PLACE, "act_pay_dedc", &info.act_pay_dedc);
     // A fund that was left out paid nothing; identity I7 finds one that was left out and paid.
     let funds = [
         (PayerKind::BasicInsurance, &info.hifp_pay),
@@ -101,6 +103,7 @@ fn stated(reader: &mut Reader, info: &v1::NationalSetlInfo) -> Option<Stated> {
         psn_part_amt: (!info.psn_part_amt.is_empty()).then_some(psn_part_amt?),
         acct_pay: acct_pay?,
         psn_cash_pay: psn_cash_pay?,
+        act_pay_dedc: act_pay_dedc?,
     })
 }
 

@@ -174,8 +174,8 @@ impl BedsideService for Service {
 
     async fn stream_fees(
         &self,
-        _: Request<Streaming<v1::UploadFeesRequest>>,
-    ) -> Result<Response<v1::UploadFeesResponse>, Status> {
+        _: Request<Streaming<v1::StreamFeesRequest>>,
+    ) -> Result<Response<v1::StreamFeesResponse>, Status> {
         not_implemented("StreamFees (2301)")
     }
 

@@ -96,10 +96,10 @@ fn every_row_is_a_result_or_a_reject_with_its_line() {
     assert_eq!(
         rejects.lines().collect::<Vec<_>>(),
         [
-            r#"{"code":"format","line":3,"reason":"three words are needed"}"#,
-            r#"{"code":"duplicate_message","line":4,"reason":"`msgid` was used by the row on line 1"}"#,
-            r#"{"code":"already_settled","line":5,"reason":"`mdtrt_id` was settled by the row on line 1"}"#,
-            r#"{"code":"no_rules","line":6,"reason":"no programme for `insutype` 310 insured in 310100 on 2026-03-10"}"#,
+            r#"{"line":3,"code":"format","reason":"three words are needed"}"#,
+            r#"{"line":4,"code":"duplicate_message","reason":"`msgid` was used by the row on line 1"}"#,
+            r#"{"line":5,"code":"already_settled","reason":"`mdtrt_id` was settled by the row on line 1"}"#,
+            r#"{"line":6,"code":"no_rules","reason":"no programme for `insutype` 310 insured in 310100 on 2026-03-10"}"#,
         ]
     );
 }

@@ -2,41 +2,53 @@
 //!
 //! The platform's identities are checked before a claim exists; here its amounts are spread over the lines. The
 //! platform does not say from which part of a line it paid: in scope first, then over limit, first-pay and own
-//! expense, because public money beyond the scope is the exception (hospital share, relief funds).
+//! expense, because public money beyond the scope is the exception (hospital share, relief funds). What it took from
+//! the account is the patient's own money and goes by first-pay before over limit; it is taken before the commercial
+//! layers, so that they pay from what is still to be paid in cash.
+//!
+//! Our packs' accumulators move as our own computation has them, so that the next bill of the year, adopted or not,
+//! does not meet a deductible that was charged.
 
 use std::sync::Arc;
 
 use bedside_claim::{
-    Accumulators, AdoptedResult, BenefitCard, Claim, Fault, Money, Origin, Payer, PayerKind, Payment, Pool,
-    Step, Variance,
+    AccumulatorChange, Accumulators, AdoptedResult, BenefitCard, Claim, Fault, Money, Origin, Payer,
+    PayerKind, Payment, Pool, Step, Variance,
 };
 use bedside_policy::Programme;
 
 use crate::lines::{self, SplitSource};
 use crate::{Settling, is_public};
 
-const ORDER: [Pool; 4] = [Pool::InScope, Pool::OverLimit, Pool::FirstPay, Pool::OwnExpense];
+/// Which parts a payer pays from, the first as far as it goes.
+type PoolOrder = [Pool; 4];
+const OF_FUNDS: PoolOrder = [Pool::InScope, Pool::OverLimit, Pool::FirstPay, Pool::OwnExpense];
+const OF_ACCOUNT: PoolOrder = [Pool::InScope, Pool::FirstPay, Pool::OverLimit, Pool::OwnExpense];
 
 /// Books the platform's amounts.
 pub(crate) fn public_layers(settling: &mut Settling<'_>, result: &AdoptedResult) -> Result<(), Fault> {
     settling.act_pay_dedc = result.act_pay_dedc;
     for (kind, amount) in &result.funds {
-        let column = spread(settling, *amount)?;
+        let column = spread(settling, *amount, OF_FUNDS)?;
         settling.steps.push(Step::Adopted { payer: *kind, amount: *amount });
         settling.payments.push(Payment { benefit: Arc::new(card(*kind)), amount: *amount });
         settling.columns.push(column);
     }
     if !result.hosp_part_amt.is_zero() {
-        settling.hospital = spread(settling, result.hosp_part_amt)?;
+        settling.hospital = spread(settling, result.hosp_part_amt, OF_FUNDS)?;
         settling.steps.push(Step::HospitalShare { amount: result.hosp_part_amt });
+    }
+    if !result.acct_pay.is_zero() {
+        settling.account_column = spread(settling, result.acct_pay, OF_ACCOUNT)?;
+        settling.steps.push(Step::AdoptedAccount { paid: result.acct_pay });
     }
     Ok(())
 }
 
-fn spread(settling: &mut Settling<'_>, amount: Money) -> Result<Vec<Money>, Fault> {
+fn spread(settling: &mut Settling<'_>, amount: Money, order: PoolOrder) -> Result<Vec<Money>, Fault> {
     let mut column = vec![Money::ZERO; settling.claim.bill.lines().len()];
     let mut rest = amount;
-    for pool in ORDER {
+    for pool in order {
         let left = settling.remainder.gather_pools(&[pool])?;
         let part = rest.at_most(left.or_zero());
         let shares = settling.remainder.pay_gathered(part)?;
@@ -62,27 +74,40 @@ fn card(kind: PayerKind) -> BenefitCard {
     }
 }
 
-/// Where our own packs come to another amount than the platform, payer by payer.
-pub(crate) fn variances(
+/// What our own packs make of the public layers.
+pub(crate) struct OwnComputation {
+    payments: Vec<Payment>,
+    /// What they would use up.
+    pub(crate) changes: Vec<AccumulatorChange>,
+}
+
+/// Computes the public layers all the same, with our catalogue's splits.
+pub(crate) fn own_computation(
     claim: &Claim,
     programme: &Programme,
     accumulators: &Accumulators,
-    result: &AdoptedResult,
-) -> Result<Vec<Variance>, Fault> {
+) -> Result<OwnComputation, Fault> {
     let line_splits = lines::split(claim, programme, SplitSource::CatalogueOnly)?;
     let mut own = Settling::new(claim, programme, accumulators, &line_splits)?;
     for layer in programme.layers.iter().filter(|layer| is_public(layer)) {
         own.layer(layer)?;
     }
-    let mut variances = Vec::new();
-    for payer in PayerKind::ALL.into_iter().filter(|kind| kind.is_public()) {
-        let of_payer = own.payments.iter().filter(|payment| payment.benefit.payer.kind == payer);
-        let computed = Money::sum(of_payer.map(|payment| payment.amount))?;
-        let of_payer = result.funds.iter().filter(|(kind, _)| *kind == payer);
-        let adopted = Money::sum(of_payer.map(|(_, amount)| *amount))?;
-        if adopted != computed {
-            variances.push(Variance { payer, adopted, computed });
+    Ok(OwnComputation { payments: own.payments, changes: own.changes })
+}
+
+impl OwnComputation {
+    /// Where our packs come to another amount than the platform, payer by payer.
+    pub(crate) fn variances(&self, result: &AdoptedResult) -> Result<Vec<Variance>, Fault> {
+        let mut variances = Vec::new();
+        for payer in PayerKind::ALL.into_iter().filter(|kind| kind.is_public()) {
+            let of_payer = self.payments.iter().filter(|payment| payment.benefit.payer.kind == payer);
+            let computed = Money::sum(of_payer.map(|payment| payment.amount))?;
+            let of_payer = result.funds.iter().filter(|(kind, _)| *kind == payer);
+            let adopted = Money::sum(of_payer.map(|(_, amount)| *amount))?;
+            if adopted != computed {
+                variances.push(Variance { payer, adopted, computed });
+            }
         }
+        Ok(variances)
     }
-    Ok(variances)
 }

@@ -61,11 +61,14 @@ pub fn adjudicate(
             PublicLayers::Computed
         }
         Some(result) => {
+            let own = adopted::own_computation(claim, programme, accumulators)?;
+            let variances = own.variances(result)?;
+            settling.changes.extend(own.changes);
             adopted::public_layers(&mut settling, result)?;
             for layer in programme.layers.iter().filter(|layer| !is_public(layer)) {
                 settling.layer(layer)?;
             }
-            PublicLayers::Adopted(adopted::variances(claim, programme, accumulators, result)?)
+            PublicLayers::Adopted(variances)
         }
     };
     let hosp_part_amt = settling.hospital.iter().copied().try_fold(Money::ZERO, Money::plus)?;
@@ -162,28 +165,24 @@ impl<'a> Settling<'a> {
 
     /// Lets the personal account pay what its rule and balance allow; returns `acct_pay`.
     fn account(&mut self) -> Result<Money, Fault> {
-        let (payable, wanted) = match &self.claim.adopted {
-            Some(result) => (self.remainder.gather_all()?, result.acct_pay),
-            None => {
-                let rule = self.programme.layers.iter().find_map(|layer| layer.plan.account.as_ref());
-                match (self.claim.account, rule) {
-                    (AccountUse::Use, Some(AccountRule { pools })) => {
-                        (self.remainder.gather_pools(pools)?, self.claim.person.balc)
-                    }
-                    (AccountUse::Keep, _) | (_, None) => {
-                        self.steps.push(Step::AccountDenied { reason: Reason::AccountNotUsed });
-                        return Ok(Money::ZERO);
-                    }
-                }
-            }
+        if let Some(result) = &self.claim.adopted {
+            // Taken by the platform, and spread over the lines, before the commercial layers.
+            return Ok(result.acct_pay);
+        }
+        let rule = self.programme.layers.iter().find_map(|layer| layer.plan.account.as_ref());
+        let (AccountUse::Use, Some(AccountRule { pools })) = (self.claim.account, rule) else {
+            self.steps.push(Step::AccountDenied { reason: Reason::AccountNotUsed });
+            return Ok(Money::ZERO);
         };
-        if wanted.is_zero() {
+        let balance = self.claim.person.balc;
+        if balance.is_zero() {
             self.steps.push(Step::AccountDenied { reason: Reason::AccountEmpty });
             return Ok(Money::ZERO);
         }
-        let paid = wanted.at_most(payable.or_zero());
+        let payable = self.remainder.gather_pools(pools)?;
+        let paid = balance.at_most(payable.or_zero());
         self.account_column = self.remainder.pay_gathered(paid)?;
-        self.steps.push(Step::Account { balance: self.claim.person.balc, payable, paid });
+        self.steps.push(Step::Account { balance, payable, paid });
         Ok(paid)
     }
 

@@ -44,11 +44,6 @@ impl<'a> Remainder<'a> {
         self.gather_where(pools, |_| true)
     }
 
-    /// Gathers everything left and returns its sum.
-    pub(crate) fn gather_all(&mut self) -> Result<Money, Fault> {
-        self.gather_pools(&Pool::ALL)
-    }
-
     fn gather_where(&mut self, pools: &[Pool], counts: impl Fn(usize) -> bool) -> Result<Money, Fault> {
         self.gathered.clear();
         self.weights.clear();

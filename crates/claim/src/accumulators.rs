@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::money::{Money, Overflow};
+use crate::money::Money;
 
 /// What an accumulator counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,15 +109,16 @@ impl Accumulators {
     /// # Errors
     /// [`StaleChange`] when an accumulator does not stand where the change was computed from.
     pub fn apply(&mut self, changes: &[AccumulatorChange]) -> Result<(), StaleChange> {
+        // On a copy, so that a second change of one accumulator must continue the first.
+        let mut after = self.clone();
         for change in changes {
-            let found = self.get(&change.key);
+            let found = after.get(&change.key);
             if found != change.before {
                 return Err(StaleChange { key: change.key.clone(), expected: change.before, found });
             }
+            after.set(change.key.clone(), change.after);
         }
-        for change in changes {
-            self.set(change.key.clone(), change.after);
-        }
+        *self = after;
         Ok(())
     }
 
@@ -138,16 +139,6 @@ impl Accumulators {
     /// Whether nothing was ever booked.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
-    }
-
-    /// The sum of one measure over all benefits of a year.
-    ///
-    /// # Errors
-    /// [`Overflow`].
-    pub fn total(&self, benefit_year: i16, measure: Measure) -> Result<Money, Overflow> {
-        let of_year =
-            self.iter().filter(|(key, _)| key.benefit_year == benefit_year && key.measure == measure);
-        Money::sum(of_year.map(|(_, value)| value))
     }
 }
 

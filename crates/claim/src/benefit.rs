@@ -88,7 +88,7 @@ impl PayerKind {
     }
 }
 
-/// How far a number may be trusted, as `docs/packs.md` explains.
+/// How far a number may be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
     /// Official text, or the insurer's own clause.

@@ -42,11 +42,6 @@ impl FeeCategory {
         u8::try_from(index).ok().map(FeeCategory)
     }
 
-    /// Every category in code order.
-    pub fn all() -> impl Iterator<Item = FeeCategory> {
-        (0u8..14).map(FeeCategory)
-    }
-
     /// The two-digit code.
     pub fn code(self) -> &'static str {
         FeeCategory::NAMES[usize::from(self.0)].0
@@ -92,16 +87,6 @@ impl Pool {
             Pool::OverLimit => "over_limit",
             Pool::FirstPay => "first_pay",
             Pool::InScope => "in_scope",
-        }
-    }
-
-    /// The Chinese word.
-    pub fn name_zh(self) -> &'static str {
-        match self {
-            Pool::OwnExpense => "自费",
-            Pool::OverLimit => "超限价",
-            Pool::FirstPay => "先行自付",
-            Pool::InScope => "范围内",
         }
     }
 }
@@ -264,14 +249,16 @@ pub enum BillError {
         /// The line.
         line: usize,
     },
-    /// `init_feedetl_sn` names no earlier charge of this bill.
+    /// `init_feedetl_sn` names no charge of this bill, before or after it.
     #[error("line {line}: `init_feedetl_sn` names no charge of this bill")]
     RefundUnknown {
         /// The line.
         line: usize,
     },
-    /// The refund is of another item or price than the line it names.
-    #[error("line {line}: the refund's `med_list_codg` or `pric` differs from the line it refunds")]
+    /// The refund is of another item, fee category or price than the line it names.
+    #[error(
+        "line {line}: the refund's `med_list_codg`, `med_chrgitm_type` or `pric` differs from the line it refunds"
+    )]
     RefundDiffers {
         /// The line.
         line: usize,
@@ -283,6 +270,12 @@ pub enum BillError {
         line: usize,
         /// What is left of the charge, below zero.
         excess: Money,
+    },
+    /// A larger quantity is given back than was charged.
+    #[error("line {line}: refunds give back more than the quantity of the line they refund")]
+    RefundQuantity {
+        /// The line whose refund goes past the charge.
+        line: usize,
     },
     /// A refund and the line it refunds do not both carry an adopted split, or a part of it exceeds the line's.
     #[error("line {line}: the refund's split does not fit the split of the line it refunds")]
@@ -390,13 +383,15 @@ fn check_line(line: usize, item: &Line, errors: &mut Vec<BillError>) {
     }
     match item.pric.times(item.cnt) {
         Err(Overflow) => errors.push(BillError::OutOfRange),
-        Ok(expected) if expected != item.det_item_fee_sumamt => {
+        // A refund is compared once the charge that it refunds is known.
+        Ok(expected) if expected != item.det_item_fee_sumamt && item.init_feedetl_sn.is_none() => {
             errors.push(BillError::Amount { line, stated: item.det_item_fee_sumamt, expected });
         }
         Ok(_) => {}
     }
     if let Some(split) = &item.adopted_split {
-        let sign = item.det_item_fee_sumamt.units().signum();
+        // The quantity has the line's sign even where the amount is zero.
+        let sign = if item.cnt.is_negative() { -1 } else { 1 };
         match split.total() {
             Err(Overflow) => errors.push(BillError::OutOfRange),
             Ok(parts) if parts != item.det_item_fee_sumamt => {
@@ -410,13 +405,25 @@ fn check_line(line: usize, item: &Line, errors: &mut Vec<BillError>) {
     }
 }
 
+/// What is left of a charge after the refunds so far.
+#[derive(Clone, Copy)]
+struct ChargeLeft {
+    amount: Money,
+    cnt: Quantity,
+    split: Option<FourWaySplit>,
+}
+
 fn resolve_refunds(
     lines: &[Line],
     places: &BTreeMap<&str, usize>,
     errors: &mut Vec<BillError>,
 ) -> Vec<Option<usize>> {
-    let mut left: Vec<Money> = lines.iter().map(|line| line.det_item_fee_sumamt).collect();
-    let mut split_left: Vec<Option<FourWaySplit>> = lines.iter().map(|line| line.adopted_split).collect();
+    let left_of = |line: &Line| ChargeLeft {
+        amount: line.det_item_fee_sumamt,
+        cnt: line.cnt,
+        split: line.adopted_split,
+    };
+    let mut left: Vec<ChargeLeft> = lines.iter().map(left_of).collect();
     let mut refunds = vec![None; lines.len()];
     for (line, item) in lines.iter().enumerate() {
         let Some(init) = &item.init_feedetl_sn else { continue };
@@ -427,24 +434,45 @@ fn resolve_refunds(
             errors.push(BillError::RefundUnknown { line });
             continue;
         };
-        if lines[original].med_list_codg != item.med_list_codg || lines[original].pric != item.pric {
+        let charge = &lines[original];
+        let is_of_charge = charge.med_list_codg == item.med_list_codg
+            && charge.med_chrgitm_type == item.med_chrgitm_type
+            && charge.pric == item.pric;
+        if !is_of_charge {
             errors.push(BillError::RefundDiffers { line });
             continue;
         }
-        match left[original].plus(item.det_item_fee_sumamt) {
-            Err(Overflow) => errors.push(BillError::OutOfRange),
-            Ok(rest) if rest.is_negative() => errors.push(BillError::RefundExceeds { line, excess: rest }),
+        match refund(line, item, left[original]) {
             Ok(rest) => {
                 left[original] = rest;
                 refunds[line] = Some(original);
-                match refund_split(split_left[original], item.adopted_split) {
-                    Ok(rest) => split_left[original] = rest,
-                    Err(Overflow) => errors.push(BillError::RefundSplit { line }),
-                }
             }
+            Err(error) => errors.push(error),
         }
     }
     refunds
+}
+
+/// What a refund leaves of its charge. The one that gives the last of the quantity back may give back what is left of
+/// the amount: the rounded amounts of parts need not sum to the rounded amount of the whole.
+fn refund(line: usize, item: &Line, left: ChargeLeft) -> Result<ChargeLeft, BillError> {
+    let out_of_range = |_: Overflow| BillError::OutOfRange;
+    let cnt = left.cnt.plus(item.cnt).map_err(out_of_range)?;
+    if cnt.is_negative() {
+        return Err(BillError::RefundQuantity { line });
+    }
+    let stated = item.det_item_fee_sumamt;
+    let amount = left.amount.plus(stated).map_err(out_of_range)?;
+    let expected = item.pric.times(item.cnt).map_err(out_of_range)?;
+    let is_last = cnt.is_zero() && amount.is_zero();
+    if stated != expected && !is_last {
+        return Err(BillError::Amount { line, stated, expected });
+    }
+    if amount.is_negative() {
+        return Err(BillError::RefundExceeds { line, excess: amount });
+    }
+    let split = refund_split(left.split, item.adopted_split).map_err(|_| BillError::RefundSplit { line })?;
+    Ok(ChargeLeft { amount, cnt, split })
 }
 
 /// What is left of an adopted split after a refund's; an error where only one has a split or a part goes below zero.
@@ -526,12 +554,51 @@ mod tests {
                 ],
                 "3"
             ),
-            ["line 2: refunds exceed the line they refund, by -2.00"]
+            ["line 2: refunds give back more than the quantity of the line they refund"]
         );
         assert_eq!(
             errors(vec![line("1", "2", "3", "6"), refund("1", line("2", "1", "-1", "-1"))], "5"),
-            ["line 1: the refund's `med_list_codg` or `pric` differs from the line it refunds"]
+            [
+                "line 1: the refund's `med_list_codg`, `med_chrgitm_type` or `pric` differs from the line it refunds"
+            ]
         );
+    }
+
+    #[test]
+    fn a_refund_is_of_its_charge_and_no_more() {
+        let charge = || line("1", "0.335", "3", "1.01");
+        let back = |sn: &str, amount: &str| refund("1", line(sn, "0.335", "-1", amount));
+        let other = line("9", "5", "1", "5");
+        // 3 x 0.34 is more than 1.01: the last one gives back what is left.
+        let last = vec![charge(), back("2", "-0.34"), back("3", "-0.34"), back("4", "-0.33"), other.clone()];
+        assert!(Bill::new(last, Money::from_units(500)).is_ok());
+        let more = vec![charge(), back("2", "-0.34"), back("3", "-0.34"), back("4", "-0.34"), other.clone()];
+        assert_eq!(errors(more, "4.99"), ["line 3: refunds exceed the line they refund, by -0.01"]);
+        let less = vec![charge(), back("2", "-0.33"), other.clone()];
+        assert_eq!(
+            errors(less, "5.68"),
+            ["line 1: `det_item_fee_sumamt` is -0.33, but `pric` x `cnt` is -0.34"]
+        );
+        let mut elsewhere = back("2", "-0.34");
+        elsewhere.med_chrgitm_type = FeeCategory::from_code("14").unwrap();
+        assert_eq!(
+            errors(vec![charge(), elsewhere, other], "5.67"),
+            [
+                "line 1: the refund's `med_list_codg`, `med_chrgitm_type` or `pric` differs from the line it refunds"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_of_nothing_carries_no_split() {
+        let mut item = line("1", "0", "1", "0");
+        item.adopted_split = Some(FourWaySplit {
+            fulamt_ownpay_amt: Money::from_units(-900),
+            inscp_scp_amt: Money::from_units(900),
+            ..Default::default()
+        });
+        let lines = vec![item, line("2", "5", "1", "5")];
+        assert_eq!(errors(lines, "5"), ["line 0: a part of the split has the other sign than the line"]);
     }
 
     #[test]

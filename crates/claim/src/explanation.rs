@@ -143,6 +143,11 @@ pub enum Step {
         /// The amount.
         amount: Money,
     },
+    /// What the national platform has taken from the personal account already.
+    AdoptedAccount {
+        /// `acct_pay`.
+        paid: Money,
+    },
     /// What the personal account pays: the smaller of balance and what its rule allows.
     Account {
         /// `balc` before.
@@ -179,6 +184,7 @@ impl Step {
             | Step::SplitAdopted { .. }
             | Step::Adopted { .. }
             | Step::HospitalShare { .. }
+            | Step::AdoptedAccount { .. }
             | Step::Account { .. }
             | Step::AccountDenied { .. }
             | Step::Cash { .. } => None,
@@ -210,6 +216,7 @@ impl Step {
             Step::Pays { .. } => "pays",
             Step::Adopted { .. } => "adopted",
             Step::HospitalShare { .. } => "hospital_share",
+            Step::AdoptedAccount { .. } => "adopted_account",
             Step::Account { .. } => "account",
             Step::AccountDenied { .. } => "account_denied",
             Step::Cash { .. } => "cash",
@@ -233,7 +240,7 @@ impl Step {
             | Step::Cash { amount } => *amount,
             Step::Deductible { charged, .. } => *charged,
             Step::Factor { after, .. } | Step::Cap { after, .. } => *after,
-            Step::Account { paid, .. } => *paid,
+            Step::AdoptedAccount { paid } | Step::Account { paid, .. } => *paid,
         }
     }
 
@@ -294,6 +301,7 @@ impl Step {
             Step::Pays { amount, .. } => format!("支付 {amount}"),
             Step::Adopted { payer, amount } => format!("国家平台已结算：{} {amount}", payer.name_zh()),
             Step::HospitalShare { amount } => format!("医院负担 {amount}"),
+            Step::AdoptedAccount { paid } => format!("国家平台已从个人账户支付 {paid}"),
             Step::Account { balance, payable, paid } => {
                 format!("个人账户余额 {balance}，可支付 {payable}，支付 {paid}")
             }
@@ -344,6 +352,9 @@ impl Step {
                 format!("settled by the national platform: {} {amount}", payer.name().replace('_', " "))
             }
             Step::HospitalShare { amount } => format!("the hospital bears {amount}"),
+            Step::AdoptedAccount { paid } => {
+                format!("the national platform has taken {paid} from the personal account")
+            }
             Step::Account { balance, payable, paid } => {
                 format!("account balance {balance}, may pay {payable}, pays {paid}")
             }

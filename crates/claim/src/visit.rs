@@ -43,17 +43,6 @@ impl HospitalTier {
         }
     }
 
-    /// The Chinese word.
-    pub fn name_zh(self) -> &'static str {
-        match self {
-            HospitalTier::Tertiary => "三级",
-            HospitalTier::Secondary => "二级",
-            HospitalTier::Primary => "一级",
-            HospitalTier::Community => "社区",
-            HospitalTier::Ungraded => "无等级",
-        }
-    }
-
     /// The tier of a `hosp_lv` code (01 to 11); `None` for any other text.
     pub fn from_hosp_lv(code: &str) -> Option<HospitalTier> {
         Some(match code {

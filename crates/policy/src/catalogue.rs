@@ -163,7 +163,7 @@ impl<'a> LineTerms<'a> {
 
     /// The four parts of `amount` for `cnt` units at `pric`.
     ///
-    /// *Units*: fen. `overlmt_amt` is the amount less ceiling x quantity; `preselfpay_amt` is what remains times
+    /// *Units*: fen. `overlmt_amt` is the amount less ceiling x quantity, within zero and the amount; `preselfpay_amt` is what remains times
     /// `selfpay_prop`; both round half away from zero once.
     ///
     /// # Errors
@@ -180,7 +180,11 @@ impl<'a> LineTerms<'a> {
         let ceiling =
             self.item.and_then(|item| item.ceilings.at(self.tier)).filter(|ceiling| pric > *ceiling);
         let (overlmt_amt, reason) = match ceiling {
-            Some(ceiling) => (amount.minus(ceiling.times(cnt)?)?, Some(Reason::AboveCeiling)),
+            // What is left of a charge after refunds may be a few fen off price x quantity.
+            Some(ceiling) => {
+                let above = amount.minus(ceiling.times(cnt)?)?.or_zero().at_most(amount);
+                (above, Some(Reason::AboveCeiling))
+            }
             None => (Money::ZERO, None),
         };
         let below = amount.minus(overlmt_amt)?;

@@ -241,8 +241,8 @@ fn tell(reader: &mut Reader, request: &v1::SettleBillRequest, places: &[usize], 
         BillError::RefundDiffers { line } => {
             let (place, row) = row(*line);
             let allowed = Phrase::fixed(
-                "med_list_codg 与 pric 均相同的收费",
-                "a charge with the same med_list_codg and pric",
+                "med_list_codg、med_chrgitm_type 与 pric 均相同的收费",
+                "a charge with the same med_list_codg, med_chrgitm_type and pric",
             );
             reader.fault(place, "init_feedetl_sn", InvalidCode::RefundDiffers, &row.init_feedetl_sn, allowed);
         }
@@ -254,6 +254,11 @@ fn tell(reader: &mut Reader, request: &v1::SettleBillRequest, places: &[usize], 
             );
             let value = &row.det_item_fee_sumamt;
             reader.fault(place, "det_item_fee_sumamt", InvalidCode::RefundExceeds, value, allowed);
+        }
+        BillError::RefundQuantity { line } => {
+            let (place, row) = row(*line);
+            let allowed = Phrase::fixed("不超过原收费的数量", "no more than the quantity of the charge");
+            reader.fault(place, "cnt", InvalidCode::RefundExceeds, &row.cnt, allowed);
         }
         BillError::RefundSplit { line } => {
             let (place, row) = row(*line);

@@ -103,9 +103,10 @@ pub fn postings(settlement: &Settlement) -> Vec<(String, Money)> {
 fn setlinfo(claim: &Claim, settlement: &Settlement) -> Result<v1::SetlInfo, Fault> {
     let paid_by = |kind: PayerKind| settlement.paid_by(kind).map(|amount| amount.to_string());
     let psn_part_amt = settlement.acct_pay.plus(settlement.psn_cash_pay)?;
-    // An adopted acct_pay may draw on the family's accounts (acct_mulaid_pay is part of it); the own balance then ends
-    // at zero, not below.
-    let balc = claim.person.balc.minus(settlement.acct_pay)?.or_zero();
+    // An adopted acct_pay may draw on the family's accounts; the own balance then ends at zero, not below.
+    let own = settlement.acct_pay.at_most(claim.person.balc);
+    let balc = claim.person.balc.minus(own)?;
+    let acct_mulaid_pay = settlement.acct_pay.minus(own)?;
     Ok(v1::SetlInfo {
         medfee_sumamt: settlement.medfee_sumamt.to_string(),
         fulamt_ownpay_amt: settlement.split.fulamt_ownpay_amt.to_string(),
@@ -127,6 +128,7 @@ fn setlinfo(claim: &Claim, settlement: &Settlement) -> Result<v1::SetlInfo, Faul
         acct_pay: settlement.acct_pay.to_string(),
         psn_cash_pay: settlement.psn_cash_pay.to_string(),
         balc: balc.to_string(),
+        acct_mulaid_pay: acct_mulaid_pay.to_string(),
     })
 }
 

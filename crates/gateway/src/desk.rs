@@ -137,8 +137,10 @@ impl Desk {
                 desk.ledger.accumulators(&person).map_err(|error| desk.read_refusal(&error))?;
             let settlement = adjudicate(&claim, &programme, &accumulators)
                 .map_err(|fault| fault_refusal(&envelope, &fault))?;
-            answer::settlement(&claim, &envelope, &settlement, None)
-                .map_err(|fault| fault_refusal(&envelope, &fault))
+            let quote = answer::settlement(&claim, &envelope, &settlement, None)
+                .map_err(|fault| fault_refusal(&envelope, &fault))?;
+            sendable(quote.encoded_len(), desk.answer_bytes_max)?;
+            Ok(quote)
         })
         .await?
     }
@@ -150,6 +152,7 @@ impl Desk {
         deadline: Deadline,
     ) -> Result<v1::Settlement, Refusal> {
         let cancellation = request::cancel(&request).map_err(Refusal::Invalid)?;
+        let answer_bytes_max = self.answer_bytes_max;
         let sent = canonical::cancel_bytes(request);
         let event = CancelEvent {
             message: self.message_key(&cancellation.envelope),
@@ -162,7 +165,7 @@ impl Desk {
             if deadline.has_passed() {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
-            mirror(&cancellation, original, assigned)
+            mirror(&cancellation, original, assigned, answer_bytes_max)
         };
         let (reply, answer) = oneshot::channel();
         let send = move |result| drop(reply.send(result));
@@ -383,12 +386,10 @@ fn decide(
     let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
     let answer = answer::settlement(claim, envelope, &settlement, Some(booking))
         .map_err(|fault| fault_refusal(envelope, &fault))?;
-    // An answer that could not be sent must not be booked: its hospital would never learn of it.
+    // An answer that could not be sent must not be booked: its hospital would never learn of it. Nor one whose mirror
+    // could not: a cancellation writes a sign before each amount, which takes six bytes or more itself.
     let answer = answer.encode_to_vec();
-    let bytes = answer.len() + WRAPPING_BYTES_MAX;
-    if bytes > answer_bytes_max {
-        return Err(Refusal::AnswerTooLarge { bytes, limit: answer_bytes_max });
-    }
+    sendable(answer.len() + answer.len() / 6, answer_bytes_max)?;
     let postings = answer::postings(&settlement);
     Ok(Decision {
         benefit_year: settlement.benefit_year,
@@ -402,11 +403,21 @@ fn decide(
     })
 }
 
+/// Whether a settlement of so many bytes fits a message.
+fn sendable(settlement_bytes: usize, answer_bytes_max: usize) -> Result<(), Refusal> {
+    let bytes = settlement_bytes + WRAPPING_BYTES_MAX;
+    if bytes > answer_bytes_max {
+        return Err(Refusal::AnswerTooLarge { bytes, limit: answer_bytes_max });
+    }
+    Ok(())
+}
+
 /// The mirror of a settlement; one of another visit or hospital is not found.
 fn mirror(
     cancellation: &Cancellation,
     original: &BookedSettlement,
     assigned: &Assigned,
+    answer_bytes_max: usize,
 ) -> Result<Vec<u8>, Refusal> {
     let own = original.mdtrt_id == cancellation.mdtrt_id
         && original.message.fixmedins_code == cancellation.envelope.fixmedins_code;
@@ -419,7 +430,9 @@ fn mirror(
         tracing::error!(%error, setl_id = %original.setl_id, "a stored answer has no mirror");
         Refusal::Fault
     })?;
-    Ok(mirror.encode_to_vec())
+    let mirror = mirror.encode_to_vec();
+    sendable(mirror.len(), answer_bytes_max)?;
+    Ok(mirror)
 }
 
 fn stored_answer(committed: Committed) -> Result<v1::Settlement, Refusal> {

@@ -67,7 +67,11 @@ pub fn mirror(
 fn mirror_setlinfo(info: &mut v1::SetlInfo) -> Result<(), MirrorError> {
     let balc = amount("setlinfo.balc", &info.balc)?;
     let acct_pay = amount("setlinfo.acct_pay", &info.acct_pay)?;
-    let restored = balc.plus(acct_pay).map_err(|_| MirrorError::NotAnAmount { field: "setlinfo.balc" })?;
+    let of_family = amount("setlinfo.acct_mulaid_pay", &info.acct_mulaid_pay)?;
+    let restored = acct_pay
+        .minus(of_family)
+        .and_then(|own| balc.plus(own))
+        .map_err(|_| MirrorError::NotAnAmount { field: "setlinfo.balc" })?;
     info.balc = restored.to_string();
     // Taken apart, so that a field added to the wire cannot be forgotten here.
     let v1::SetlInfo {
@@ -91,10 +95,12 @@ fn mirror_setlinfo(info: &mut v1::SetlInfo) -> Result<(), MirrorError> {
         acct_pay,
         psn_cash_pay,
         balc: _,
+        acct_mulaid_pay,
     } = info;
     let amounts = [
         ("setlinfo.medfee_sumamt", medfee_sumamt),
         ("setlinfo.fulamt_ownpay_amt", fulamt_ownpay_amt),
+        ("setlinfo.acct_mulaid_pay", acct_mulaid_pay),
         ("setlinfo.overlmt_selfpay", overlmt_selfpay),
         ("setlinfo.preselfpay_amt", preselfpay_amt),
         ("setlinfo.inscp_scp_amt", inscp_scp_amt),

@@ -403,6 +403,12 @@ pub(crate) fn plan(id: &str, file: &PlanFile) -> Checked<Plan> {
         }
         benefits.push(compiled);
     }
+    if benefits.is_empty() {
+        return Err(PackProblem::Combination {
+            place: "benefit".to_owned(),
+            problem: "a plan has at least one",
+        });
+    }
     if let Some(name) = file.parameter.keys().find(|name| !parameters.used.contains(*name)) {
         return Err(PackProblem::Unused { name: name.clone() });
     }
@@ -423,6 +429,9 @@ pub(crate) fn plan(id: &str, file: &PlanFile) -> Checked<Plan> {
 pub(crate) fn catalogue(id: &str, file: &CatalogueFile, items: &str) -> Checked<Catalogue> {
     let valid = validity(&file.valid)?;
     let (status, grade) = (status("status", &file.status)?, grade("grade", &file.grade)?);
+    if status == PackStatus::InForce && grade > Grade::B {
+        return Err(PackProblem::StatusAboveGrade { parameter: "grade".to_owned(), grade: grade.name() });
+    }
     let card = Arc::new(pack_card(id, &file.version, &file.name, valid, status, grade));
     let mut rows = Vec::new();
     for (index, row) in csv::Reader::from_reader(items.as_bytes()).deserialize::<ItemRow>().enumerate() {
@@ -437,7 +446,11 @@ pub(crate) fn catalogue(id: &str, file: &CatalogueFile, items: &str) -> Checked<
 fn catalogue_item(line: usize, row: &ItemRow) -> Checked<(Arc<str>, CatalogueItem)> {
     let place = |column: &str| format!("items line {line}, {column}");
     let ceiling = |column: &str, text: &str| -> Checked<Option<Price>> {
-        if text.is_empty() { Ok(None) } else { number(place(column), text, Price::parse).map(Some) }
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let price = number(place(column), text, Price::parse)?;
+        in_range(&place(column), text, price >= Price::ZERO, "0 and above").map(|()| Some(price))
     };
     let prop = |column: &str, text: &str| -> Checked<Rate> {
         let rate = number(place(column), text, Rate::parse)?;

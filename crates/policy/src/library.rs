@@ -3,7 +3,7 @@
 //! Invariant: on any day at most one version of a plan, programme or catalogue is valid; a library with a defective
 //! file does not exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -154,9 +154,12 @@ impl Library {
     /// # Errors
     /// [`PackError`] names the file and the place in it.
     pub fn load(folder: &Path) -> Result<Library, PackError> {
+        /// Folders are three deep, `authority/product/file`; links may lead in circles, so nothing deeper is read.
+        const DEPTH: usize = 3;
         fn collect(
             root: &Path,
             folder: &Path,
+            depth: usize,
             files: &mut BTreeMap<String, String>,
         ) -> Result<(), PackError> {
             let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
@@ -164,9 +167,11 @@ impl Library {
                 std::fs::read_dir(folder).map_err(|error| unreadable(&folder.to_string_lossy(), &error))?;
             for entry in entries {
                 let path = entry.map_err(|error| unreadable(&shown(folder), &error))?.path();
-                if path.is_dir() {
-                    collect(root, &path, files)?;
-                } else if path.extension().is_some_and(|kind| kind == "toml" || kind == "csv") {
+                let kind = path.metadata().map_err(|error| unreadable(&shown(&path), &error))?;
+                let is_pack = path.extension().is_some_and(|kind| kind == "toml" || kind == "csv");
+                if kind.is_dir() && depth < DEPTH {
+                    collect(root, &path, depth + 1, files)?;
+                } else if kind.is_file() && is_pack {
                     let text =
                         std::fs::read_to_string(&path).map_err(|error| unreadable(&shown(&path), &error))?;
                     files.insert(shown(&path), text);
@@ -175,7 +180,7 @@ impl Library {
             Ok(())
         }
         let mut files = BTreeMap::new();
-        collect(folder, folder, &mut files)?;
+        collect(folder, folder, 1, &mut files)?;
         Library::from_files(&files)
     }
 
@@ -184,6 +189,11 @@ impl Library {
     /// # Errors
     /// [`PackError`] names the file and the place in it.
     pub fn from_files(files: &BTreeMap<String, String>) -> Result<Library, PackError> {
+        let has_head = |file: &str| files.contains_key(&file.replace(".csv", ".toml"));
+        if let Some(file) = files.keys().find(|file| file.ends_with(".csv") && !has_head(file)) {
+            let problem = PackProblem::Unreadable("no `.toml` of the same name beside it".to_owned());
+            return Err(PackError { file: file.clone(), problem });
+        }
         let mut library = Library::default();
         let mut programme_files = Vec::new();
         for (file, text) in files.iter().filter(|(file, _)| file.ends_with(".toml")) {
@@ -211,6 +221,12 @@ impl Library {
                         parse::<PlanFile>(text).and_then(|plan| compile::plan(&id, &plan)).map_err(fail)?;
                     let versions = library.plans.entry(id).or_default();
                     check_overlap(&plan.card, versions.iter().map(|version| &version.card)).map_err(fail)?;
+                    // With two date rules one claim could fall into two versions, or between them.
+                    if versions.first().is_some_and(|first: &Arc<Plan>| first.date_rule != plan.date_rule) {
+                        let place = "date_rule".to_owned();
+                        let problem = "every version of a plan goes by the same date";
+                        return Err(fail(PackProblem::Combination { place, problem }));
+                    }
                     versions.push(Arc::new(plan));
                 }
             }
@@ -231,6 +247,11 @@ impl Library {
         file: &ProgrammeFile,
     ) -> Result<ProgrammeRule, PackProblem> {
         let (from, until) = compile::validity(&file.valid)?;
+        if !(2..=6).contains(&file.area.len()) || !file.area.bytes().all(|byte| byte.is_ascii_digit()) {
+            let (place, word) = ("area".to_owned(), file.area.clone());
+            return Err(PackProblem::UnknownWord { place, word, allowed: "two to six digits".to_owned() });
+        }
+        let mut placed = BTreeSet::new();
         let mut places = Vec::new();
         for layer in &file.layers {
             let (pack, place): (&String, fn(Arc<str>) -> Place) = match (&layer.plan, &layer.policy) {
@@ -246,6 +267,10 @@ impl Library {
             let dangling =
                 || PackProblem::Dangling { place: "layers".to_owned(), kind: "pack", name: pack.clone() };
             let (id, _) = self.plans.get_key_value(pack.as_str()).ok_or_else(dangling)?;
+            // A plan pays once: two places would share one set of accumulators.
+            if !placed.insert(id.clone()) {
+                return Err(PackProblem::Duplicate { place: "layers".to_owned(), name: pack.clone() });
+            }
             places.push(place(id.clone()));
         }
         let dangling = || PackProblem::Dangling {

@@ -185,6 +185,30 @@ fn a_broken_pack_is_refused_with_its_place() {
         ),
         (
             "hangzhou/programmes/resident.toml",
+            "{ plan = \"zhejiang/medical-assistance\" }",
+            "{ plan = \"zhejiang/critical-illness\" }",
+            "`layers`: `zhejiang/critical-illness` is there twice",
+        ),
+        (
+            "hangzhou/programmes/resident.toml",
+            "area = \"3301\"",
+            "area = \"\"",
+            "`area`: `` is not one of two to six digits",
+        ),
+        (
+            CATALOGUE,
+            ",60.00,54.00,48.00",
+            ",-60.00,54.00,48.00",
+            "pric_uplmt_tertiary`: `-60.00` is outside 0 and above",
+        ),
+        (
+            "demo/catalogue/demo.toml",
+            "status = \"demo\"",
+            "status = \"in_force\"",
+            "is `in_force`, but `grade` is only of grade assumed",
+        ),
+        (
+            "hangzhou/programmes/resident.toml",
             "area = \"3301\"",
             "area = \"3301\"\ncity = \"x\"",
             "unknown field `city`",

@@ -25,7 +25,7 @@ use tonic_types::StatusExt;
 use crate::demo::books::Books;
 use crate::demo::morning::{Discharge, discharges};
 use crate::failure::Failure;
-use crate::format::{LangArgument, PacksArgument};
+use crate::format::{LangArgument, PacksArgument, print};
 use crate::statement;
 
 /// What `demo` takes.
@@ -52,12 +52,11 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     let lang = Lang::from(arguments.lang);
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::fault)?;
     let books = runtime.block_on(play(lang, &dir, library))?;
-    print!("{}", books.compare_with_ledger(&dir, lang)?);
-    match lang {
-        Lang::Zh => println!("账本位置：{}", dir.display()),
-        Lang::En => println!("the ledger lies in {}", dir.display()),
-    }
-    Ok(())
+    print(&books.compare_with_ledger(&dir, lang)?)?;
+    print(&match lang {
+        Lang::Zh => format!("账本位置：{}\n", dir.display()),
+        Lang::En => format!("the ledger lies in {}\n", dir.display()),
+    })
 }
 
 fn ledger_folder(data: Option<&Path>) -> Result<PathBuf, Failure> {
@@ -83,19 +82,20 @@ async fn play(lang: Lang, dir: &Path, library: Arc<Library>) -> Result<Books, Fa
     let serving = tokio::spawn(gateway.serve(ledger.clone(), library, async move {
         let _ = stopped.await;
     }));
-    match lang {
-        Lang::Zh => println!("网关已启动：{address}（gRPC，空账本）\n"),
-        Lang::En => println!("the gateway listens on {address} (gRPC, empty ledger)\n"),
-    }
+    print(&match lang {
+        Lang::Zh => format!("网关已启动：{address}（gRPC，空账本）\n\n"),
+        Lang::En => format!("the gateway listens on {address} (gRPC, empty ledger)\n\n"),
+    })?;
     let mut client = Client::connect(format!("http://{address}")).await.map_err(Failure::fault)?;
     let mut ward = Ward { lang, books: Books::default(), table: table(lang), remarks: Vec::new() };
     let statement = ward.morning(&mut client).await?;
 
-    println!("{}", statement::render(&statement, lang)?);
-    println!("{}", ward.table);
-    for remark in &ward.remarks {
-        println!("{remark}");
-    }
+    print(&format!(
+        "{}\n{}\n{}\n",
+        statement::render(&statement, lang)?,
+        ward.table,
+        ward.remarks.join("\n")
+    ))?;
     drop(client);
     let _ = stop.send(());
     serving.await.map_err(Failure::fault)?.map_err(Failure::fault)?;

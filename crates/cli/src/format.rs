@@ -1,5 +1,6 @@
 //! Words that several commands take: the language, the output format, the folder of packs.
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use bedside_claim::Lang;
@@ -50,5 +51,17 @@ impl PacksArgument {
             None => Library::builtin(),
         };
         library.map_err(|error| Failure::wrong_input(format!("rule pack {error}")))
+    }
+}
+
+/// Prints to standard output. A reader that has gone away ends the program as if it had read everything; a full disk
+/// is a failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::fault(format!("cannot write the output: {error}")))
+        }
+        _ => Ok(()),
     }
 }

@@ -1,7 +1,8 @@
 //! `bedside replay`: a file of discharge bills through the same core as the gateway.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::fs::{File, Permissions};
+use std::io::{BufReader, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,11 @@ use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::case::{CaseRows, RowDetail};
 use crate::failure::Failure;
-use crate::format::{OutputFormat, PacksArgument};
+use crate::format::{OutputFormat, PacksArgument, print};
 
 /// What `replay` takes.
 #[derive(Debug, Args)]
@@ -26,15 +28,16 @@ pub(crate) struct ReplayArguments {
     /// Where the settlements go, one a line, in input order.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Where wrong rows go, with line number and reason [default: the --out file with `.rejects.ndjson`].
+    /// Where wrong rows go, with line number and reason [default: the --out file with its extension replaced by
+    /// `.rejects.ndjson`].
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Write lines, explanation and accumulators of every settlement too.
     #[arg(long)]
     full: bool,
-    /// Threads to use [default: one for each core].
-    #[arg(long)]
-    threads: Option<usize>,
+    /// Threads to use, 1 to 256 [default: one for each core].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
     /// Print the summary for people or for scripts.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
@@ -44,21 +47,21 @@ pub(crate) struct ReplayArguments {
 
 pub(crate) fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     let library = arguments.packs.library()?;
-    let open = |path: &Path, error: std::io::Error| format!("cannot open `{}`: {error}", path.display());
-    let input =
-        File::open(&arguments.bills).map_err(|error| Failure::wrong_input(open(&arguments.bills, error)))?;
+    let input = File::open(&arguments.bills).map_err(|error| cannot("open", &arguments.bills, error))?;
     let rejects = arguments.rejects.clone().unwrap_or_else(|| arguments.out.with_extension("rejects.ndjson"));
+    if rejects == arguments.out || same_file(&rejects, &arguments.out) {
+        return Err(Failure::wrong_input(format!("results and rejects both go to `{}`", rejects.display())));
+    }
     for path in [&arguments.out, &rejects] {
         if same_file(path, &arguments.bills) {
             return Err(Failure::wrong_input(format!("`{}` is the file of bills itself", path.display())));
         }
     }
-    let create = |path: &Path| {
-        File::create(path).map(BufWriter::new).map_err(|error| Failure::wrong_input(open(path, error)))
-    };
-    let mut sinks = Sinks { results: create(&arguments.out)?, rejects: create(&rejects)? };
+    let (results_target, rejects_target) = (Target::of(&arguments.out)?, Target::of(&rejects)?);
+    let mut sinks =
+        Sinks { results: BufWriter::new(&results_target), rejects: BufWriter::new(&rejects_target) };
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(arguments.threads.unwrap_or(0))
+        .num_threads(usize::from(arguments.threads.unwrap_or(0)))
         .build()
         .map_err(Failure::fault)?;
     let detail = if arguments.full { RowDetail::Full } else { RowDetail::Totals };
@@ -75,15 +78,82 @@ pub(crate) fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     bar.finish_and_clear();
     let elapsed = begun.elapsed();
     let summary = summary.map_err(Failure::fault)?;
+    drop(sinks);
+    results_target.finish()?;
+    rejects_target.finish()?;
     match arguments.format {
-        OutputFormat::Text => print_text(&summary, elapsed, &arguments.out, &rejects),
-        OutputFormat::Json => println!("{}", summary_json(&summary, elapsed)),
+        OutputFormat::Text => print(&summary_text(&summary, elapsed, &arguments.out, &rejects))?,
+        OutputFormat::Json => print(&format!("{}\n", summary_json(&summary, elapsed)))?,
+    }
+    if summary.settled == 0 && summary.rejects() > 0 {
+        return Err(Failure::wrong_input("every row was rejected"));
     }
     Ok(())
 }
 
+fn cannot(what: &str, path: &Path, error: std::io::Error) -> Failure {
+    Failure::wrong_input(format!("cannot {what} `{}`: {error}", path.display()))
+}
+
+/// Where rows are written until the run is over.
+enum Target {
+    /// A file beside its place, moved there at the end, so that a run that fails leaves earlier results alone.
+    Beside(NamedTempFile, PathBuf),
+    /// A device or pipe, which cannot be moved onto.
+    Direct(File),
+}
+
+impl Target {
+    fn of(path: &Path) -> Result<Target, Failure> {
+        match path.metadata() {
+            Ok(found) if found.is_dir() => {
+                return Err(Failure::wrong_input(format!("`{}` is a folder", path.display())));
+            }
+            Ok(found) if !found.is_file() => {
+                let file = File::options().write(true).open(path);
+                return file.map(Target::Direct).map_err(|error| cannot("write", path, error));
+            }
+            _ => {}
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder);
+        file.map(|file| Target::Beside(file, path.to_path_buf()))
+            .map_err(|error| cannot("write", path, error))
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Target::Direct(_) => Ok(()),
+            Target::Beside(file, path) => match file.persist(&path) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(cannot("write", &path, error.error)),
+            },
+        }
+    }
+}
+
+impl Write for &Target {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Target::Beside(file, _) => file.as_file().write(bytes),
+            Target::Direct(file) => {
+                let mut file = file;
+                file.write(bytes)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether both names lead to one file, by whatever link.
 fn same_file(a: &Path, b: &Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
 }
 
 fn progress_bar() -> ProgressBar {
@@ -101,15 +171,8 @@ fn bills_a_second(bills: u64, elapsed: Duration) -> u128 {
     u128::from(bills) * 1_000_000 / elapsed.as_micros().max(1)
 }
 
-fn print_text(summary: &Summary, elapsed: Duration, out: &Path, rejects: &Path) {
+fn summary_text(summary: &Summary, elapsed: Duration, out: &Path, rejects: &Path) -> String {
     let rows = summary.settled + summary.rejects();
-    println!(
-        "{} bills settled, {} rejected, {} bills/s, {} ms",
-        summary.settled,
-        summary.rejects(),
-        bills_a_second(rows, elapsed),
-        elapsed.as_millis()
-    );
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["payer", "yuan"]);
@@ -120,17 +183,27 @@ fn print_text(summary: &Summary, elapsed: Duration, out: &Path, rejects: &Path) 
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("{table}");
+    let mut lines = vec![
+        format!(
+            "{} bills settled, {} rejected, {} bills/s, {} ms",
+            summary.settled,
+            summary.rejects(),
+            bills_a_second(rows, elapsed),
+            elapsed.as_millis()
+        ),
+        table.to_string(),
+    ];
     for ((pack, status), bills) in &summary.unconfirmed_packs {
-        println!("note: {bills} settlements used pack `{pack}`, which is `{status}`");
+        lines.push(format!("note: {bills} settlements used pack `{pack}`, which is `{status}`"));
     }
-    println!("results: {}", out.display());
+    lines.push(format!("results: {}", out.display()));
     for (code, rows) in &summary.rejected {
-        println!("rejected: {rows} x {code}");
+        lines.push(format!("rejected: {rows} x {code}"));
     }
     if summary.rejects() > 0 {
-        println!("rejects: {}", rejects.display());
+        lines.push(format!("rejects: {}", rejects.display()));
     }
+    lines.join("\n") + "\n"
 }
 
 fn summary_json(summary: &Summary, elapsed: Duration) -> serde_json::Value {

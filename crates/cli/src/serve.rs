@@ -11,7 +11,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
-use crate::format::PacksArgument;
+use crate::format::{PacksArgument, print};
 
 /// How often the ledger is asked whether it still serves.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
@@ -63,7 +63,7 @@ async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>
     let ledger = Ledger::open(LedgerConfig::at(&arguments.data)).map_err(Failure::fault)?;
     let report = ledger.open_report();
     tracing::info!(records = report.records, replayed = report.replayed, ?report.tail_cut, ?report.tables_rebuilt, "ledger open");
-    println!("bedside listens on {}", gateway.local_addr());
+    print(&format!("bedside listens on {}\n", gateway.local_addr()))?;
 
     let shutdown = shutdown(ledger.clone());
     let served = gateway.serve(ledger.clone(), library, shutdown).await.map_err(Failure::fault)?;

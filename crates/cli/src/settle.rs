@@ -8,7 +8,7 @@ use bedside_gateway::to_json;
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::format::{LangArgument, OutputFormat, PacksArgument};
+use crate::format::{LangArgument, OutputFormat, PacksArgument, print};
 use crate::{case, statement};
 
 /// What `settle` takes.
@@ -35,10 +35,9 @@ pub(crate) fn run(arguments: &SettleArguments) -> Result<(), Failure> {
     let case = case::read(&text, lang)?;
     let settlement = case::settle(&case, &arguments.packs.library()?)?;
     match arguments.format {
-        OutputFormat::Text => print!("{}", statement::render(&settlement, lang)?),
-        OutputFormat::Json => println!("{}", to_json(&settlement)),
+        OutputFormat::Text => print(&statement::render(&settlement, lang)?),
+        OutputFormat::Json => print(&(to_json(&settlement) + "\n")),
     }
-    Ok(())
 }
 
 fn read(path: &PathBuf) -> Result<String, Failure> {

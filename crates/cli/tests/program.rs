@@ -174,6 +174,19 @@ fn replay_writes_the_same_bytes_with_any_number_of_threads() {
     let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
     assert_eq!(summary["settled"], 299);
 
+    let linked = dir.path().join("linked.ndjson");
+    std::fs::hard_link(&bills, &linked).unwrap();
+    let hidden = bedside(&["replay", &bills, "--out", linked.to_str().unwrap()]);
+    assert_eq!(hidden.status.code(), Some(2));
+    let both = dir.path().join("both.ndjson");
+    let both = both.to_str().unwrap();
+    assert_eq!(bedside(&["replay", &bills, "--out", both, "--rejects", both]).status.code(), Some(2));
+    let rejects = dir.path().join("rejects.ndjson");
+    let full = bedside(&["replay", &bills, "--out", "/dev/full", "--rejects", rejects.to_str().unwrap()]);
+    assert_eq!(full.status.code(), Some(1), "{}", stdout(&full));
+    let nothing = write(dir.path(), "nothing.ndjson", "not json\n");
+    let out = dir.path().join("nothing.out");
+    assert_eq!(bedside(&["replay", &nothing, "--out", out.to_str().unwrap()]).status.code(), Some(2));
     let same = bedside(&["replay", &bills, "--out", &bills]);
     assert_eq!(same.status.code(), Some(2));
     assert_eq!(std::fs::read_to_string(&bills).unwrap().lines().count(), 302, "the bills are still there");

@@ -12,12 +12,13 @@
 mod summary;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
 use bedside_adjudication::adjudicate;
 use bedside_claim::{Accumulators, Claim, Date, DateTime, Fault, Money, Settlement};
-use bedside_policy::{Library, Unresolved};
+use bedside_policy::{Library, Programme, Unresolved};
 use rayon::prelude::*;
 
 pub use summary::Summary;
@@ -100,6 +101,28 @@ pub struct Sinks<W, J> {
 
 type Outcome = Result<(String, Settlement), Reject>;
 
+/// A row by its line, with the programme that applies to it, or why it is rejected.
+type InputRow<R> = (usize, Result<(R, Result<Arc<Programme>, Unresolved>), Reject>);
+
+/// The lines that are not empty, by number; bytes, because a line that is no text is a reject and not an error.
+fn texts(mut input: impl BufRead) -> Result<Vec<(usize, Vec<u8>)>, ReplayError> {
+    const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+    let mut texts = Vec::new();
+    for line in 1.. {
+        let mut text = Vec::new();
+        if input.read_until(b'\n', &mut text).map_err(ReplayError::Read)? == 0 {
+            break;
+        }
+        if line == 1 && text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len());
+        }
+        if !text.trim_ascii().is_empty() {
+            texts.push((line, text));
+        }
+    }
+    Ok(texts)
+}
+
 /// Settles every row of `input`.
 ///
 /// *Shape*: NDJSON in, empty lines are passed over; every other line ends up in exactly one sink.
@@ -113,23 +136,23 @@ pub fn run<F: RowFormat>(
     sinks: &mut Sinks<impl Write, impl Write>,
     progress: impl Fn(Progress) + Sync,
 ) -> Result<Summary, ReplayError> {
-    let mut texts = Vec::new();
-    for (index, text) in input.lines().enumerate() {
-        let text = text.map_err(ReplayError::Read)?;
-        if !text.trim().is_empty() {
-            texts.push((index + 1, text));
-        }
-    }
+    let texts = texts(input)?;
     progress(Progress::Read(texts.len() as u64));
-    let rows: Vec<(usize, Result<F::Row, Reject>)> = texts
+    let rows: Vec<InputRow<F::Row>> = texts
         .into_par_iter()
         .map(|(line, text)| {
-            let row = format.read(&text).map_err(|(code, reason)| Reject { line, code, reason });
+            let reject = |(code, reason)| Reject { line, code, reason };
+            let text = String::from_utf8(text)
+                .map_err(|_| reject(("not_text".to_owned(), "the row is not UTF-8".to_owned())));
+            let row = text.and_then(|text| format.read(&text).map_err(reject)).map(|row| {
+                let programme = library.programme_for(format.claim(&row));
+                (row, programme)
+            });
             (line, row)
         })
         .collect();
 
-    let outcomes = settle_all(&rows, format, library, &progress);
+    let outcomes = settle_all(&rows, format, &progress);
     let mut summary = Summary::default();
     for outcome in outcomes {
         match outcome {
@@ -153,9 +176,8 @@ pub fn run<F: RowFormat>(
 
 /// One outcome for each row, in input order.
 fn settle_all<F: RowFormat>(
-    rows: &[(usize, Result<F::Row, Reject>)],
+    rows: &[InputRow<F::Row>],
     format: &F,
-    library: &Library,
     progress: &(impl Fn(Progress) + Sync),
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
@@ -165,12 +187,17 @@ fn settle_all<F: RowFormat>(
     for (place, (line, row)) in rows.iter().enumerate() {
         let reject = match row {
             Err(reject) => Some(reject.clone()),
-            Ok(row) => match messages.insert(format.key(row), *line) {
-                Some(first) => {
-                    let reason = format!("`msgid` was used by the row on line {first}");
+            // A refusal does not use its message id up: the corrected row may carry it.
+            Ok((_, Err(unresolved))) => {
+                Some(Reject { line: *line, code: "no_rules".to_owned(), reason: unresolved.to_string() })
+            }
+            Ok((row, Ok(_))) => match messages.entry(format.key(row)) {
+                Entry::Occupied(first) => {
+                    let reason = format!("`msgid` was used by the row on line {}", first.get());
                     Some(Reject { line: *line, code: "duplicate_message".to_owned(), reason })
                 }
-                None => {
+                Entry::Vacant(free) => {
+                    free.insert(*line);
                     persons.entry(format.claim(row).person.psn_no.clone()).or_default().push(place);
                     None
                 }
@@ -185,7 +212,7 @@ fn settle_all<F: RowFormat>(
         .into_values()
         .collect::<Vec<_>>()
         .into_par_iter()
-        .map(|places| settle_person(places, rows, format, library, progress))
+        .map(|places| settle_person(places, rows, format, progress))
         .collect();
     for (place, outcome) in settled.into_iter().flatten() {
         outcomes[place] = Some(outcome);
@@ -196,13 +223,12 @@ fn settle_all<F: RowFormat>(
 
 fn settle_person<F: RowFormat>(
     mut places: Vec<usize>,
-    rows: &[(usize, Result<F::Row, Reject>)],
+    rows: &[InputRow<F::Row>],
     format: &F,
-    library: &Library,
     progress: &(impl Fn(Progress) + Sync),
 ) -> Vec<(usize, Outcome)> {
     let service_order = |place: &usize| -> Option<(Date, DateTime)> {
-        let visit = &format.claim(rows[*place].1.as_ref().ok()?).visit;
+        let visit = &format.claim(&rows[*place].1.as_ref().ok()?.0).visit;
         Some((visit.setl_date, visit.endtime))
     };
     places.sort_by_key(service_order);
@@ -210,41 +236,37 @@ fn settle_person<F: RowFormat>(
     let mut visits: BTreeMap<(Arc<str>, Arc<str>), usize> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(places.len());
     for place in places {
-        let (line, Ok(row)) = &rows[place] else { continue };
-        let claim = format.claim(row);
-        let visit = (claim.visit.hospital.fixmedins_code.clone(), claim.visit.mdtrt_id.clone());
+        let (line, Ok((row, Ok(programme)))) = &rows[place] else { continue };
+        let visit = &format.claim(row).visit;
+        let visit = (visit.hospital.fixmedins_code.clone(), visit.mdtrt_id.clone());
         let outcome = match visits.get(&visit) {
             Some(first) => {
-                let reason = format!("`mdtrt_id` was settled by the row on line {first}");
-                Err(Reject { line: *line, code: "already_settled".to_owned(), reason })
+                Err(("already_settled", format!("`mdtrt_id` was settled by the row on line {first}")))
             }
-            None => settle(claim, library, &mut accumulators)
-                .and_then(|settlement| match format.write(row, &settlement) {
-                    Ok(text) => Ok((text, settlement)),
-                    Err(reason) => Err(("fault", reason)),
-                })
-                .map_err(|(code, reason)| Reject { line: *line, code: code.to_owned(), reason }),
+            None => settle(format, row, programme, &mut accumulators).map_err(|fault| ("fault", fault)),
         };
         if outcome.is_ok() {
             visits.insert(visit, *line);
         }
+        let outcome = outcome.map_err(|(code, reason)| Reject { line: *line, code: code.to_owned(), reason });
         outcomes.push((place, outcome));
         progress(Progress::Done);
     }
     outcomes
 }
 
-fn settle(
-    claim: &Claim,
-    library: &Library,
+/// Settles and writes one row; what it uses up counts only once its result is in words.
+fn settle<F: RowFormat>(
+    format: &F,
+    row: &F::Row,
+    programme: &Programme,
     accumulators: &mut Accumulators,
-) -> Result<Settlement, (&'static str, String)> {
-    let refused = |error: Unresolved| ("no_rules", error.to_string());
-    let fault = |fault: Fault| ("fault", fault.to_string());
-    let programme = library.programme_for(claim).map_err(refused)?;
-    let settlement = adjudicate(claim, &programme, accumulators).map_err(fault)?;
-    accumulators.apply(&settlement.accumulators).map_err(|stale| ("fault", stale.to_string()))?;
-    Ok(settlement)
+) -> Result<(String, Settlement), String> {
+    let settlement =
+        adjudicate(format.claim(row), programme, accumulators).map_err(|fault| fault.to_string())?;
+    let text = format.write(row, &settlement)?;
+    accumulators.apply(&settlement.accumulators).map_err(|stale| stale.to_string())?;
+    Ok((text, settlement))
 }
 
 /// Adds `amount` to the sum under `name`.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bedside_claim::{Bill, Claim, Money, Settlement};
+use bedside_claim::{Claim, Money, Settlement};
 use bedside_fixtures::workload;
 use bedside_policy::Library;
 use bedside_replay::{Progress, RowFormat, RowKey, Sinks, Summary, run};
@@ -105,10 +105,21 @@ fn every_row_is_a_result_or_a_reject_with_its_line() {
 }
 
 #[test]
-fn the_core_gets_what_it_needs() {
-    // The workload is a checked bill of the size asked for.
-    let claim = workload::employee_stay(1_000);
-    let total = claim.bill.lines().iter().map(|line| line.det_item_fee_sumamt);
-    assert_eq!(Money::sum(total).unwrap(), claim.bill.medfee_sumamt());
-    assert!(Bill::new(claim.bill.lines().to_vec(), claim.bill.medfee_sumamt()).is_ok());
+fn a_row_that_is_no_text_is_a_reject_and_a_refused_message_may_come_again() {
+    let mut input = "\u{feff}P 10 5\n".as_bytes().to_vec();
+    input.extend(b"\xff\xfe\r\n");
+    input.extend(b"Q 10 5 310100\r\nQ 10 5\nQ 10 5\nQ 10 5\n");
+    let library = Library::builtin().unwrap();
+    let mut sinks = Sinks { results: Vec::new(), rejects: Vec::new() };
+    let summary = run(input.as_slice(), &Words, &library, &mut sinks, |_| {}).unwrap();
+    assert_eq!(summary.settled, 2);
+    assert_eq!(
+        String::from_utf8(sinks.rejects).unwrap().lines().collect::<Vec<_>>(),
+        [
+            r#"{"line":2,"code":"not_text","reason":"the row is not UTF-8"}"#,
+            r#"{"line":3,"code":"no_rules","reason":"no programme for `insutype` 310 insured in 310100 on 2026-03-10"}"#,
+            r#"{"line":5,"code":"duplicate_message","reason":"`msgid` was used by the row on line 4"}"#,
+            r#"{"line":6,"code":"duplicate_message","reason":"`msgid` was used by the row on line 4"}"#,
+        ]
+    );
 }

@@ -54,8 +54,11 @@ async fn traced<T>(
 }
 
 fn span(call: &'static str, header: Option<&v1::Header>) -> tracing::Span {
-    let (fixmedins_code, msgid) =
-        header.map_or(("", ""), |header| (header.fixmedins_code.as_str(), header.msgid.as_str()));
+    header
+        .map_or_else(|| span_of(call, "", ""), |header| span_of(call, &header.fixmedins_code, &header.msgid))
+}
+
+fn span_of(call: &'static str, fixmedins_code: &str, msgid: &str) -> tracing::Span {
     // The texts are the sender's and not checked yet, so they are shortened and escaped.
     let fixmedins_code = crate::invalid::escaped(fixmedins_code);
     let msgid = crate::invalid::escaped(msgid);
@@ -118,7 +121,9 @@ impl BedsideService for Service {
         request: Request<v1::QueryByMsgidRequest>,
     ) -> Result<Response<v1::QueryByMsgidResponse>, Status> {
         let deadline = Deadline::of(request.metadata(), self.caps.check);
-        let call = traced(span("QueryByMsgid", None), self.desk.query(request.into_inner()));
+        let request = request.into_inner();
+        let span = span_of("QueryByMsgid", &request.fixmedins_code, &request.msgid);
+        let call = traced(span, self.desk.query(request));
         within(deadline, call).await
     }
 
@@ -127,7 +132,9 @@ impl BedsideService for Service {
         request: Request<v1::GetSettlementRequest>,
     ) -> Result<Response<v1::GetSettlementResponse>, Status> {
         let deadline = Deadline::of(request.metadata(), self.caps.check);
-        let call = traced(span("GetSettlement", None), self.desk.get_settlement(request.into_inner()));
+        let request = request.into_inner();
+        let span = span_of("GetSettlement", &request.fixmedins_code, "");
+        let call = traced(span, self.desk.get_settlement(request));
         within(deadline, call).await
     }
 
@@ -136,7 +143,9 @@ impl BedsideService for Service {
         request: Request<v1::GetAccumulatorsRequest>,
     ) -> Result<Response<v1::GetAccumulatorsResponse>, Status> {
         let deadline = Deadline::of(request.metadata(), self.caps.check);
-        let call = traced(span("GetAccumulators", None), self.desk.accumulators(request.into_inner()));
+        let request = request.into_inner();
+        let span = span_of("GetAccumulators", &request.fixmedins_code, "");
+        let call = traced(span, self.desk.accumulators(request));
         within(deadline, call).await
     }
 

@@ -1,0 +1,219 @@
+//! Constructs of the pack language that the program's own packs do not use, on a plan made up for this test.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use bedside_adjudication::adjudicate;
+use bedside_claim::{Accumulators, Money, Reason, Settlement, Step};
+use bedside_fixtures::cases;
+use bedside_policy::Library;
+
+/// A plan whose one benefit has these parts, beside a programme and a catalogue without items.
+fn library(plans: &[(&str, &str, &str)]) -> Library {
+    let mut files = BTreeMap::new();
+    for (version, valid, parts) in plans {
+        files.insert(
+            format!("test/plan/{version}.toml"),
+            format!(
+                r#"
+version = "{version}"
+name = {{ zh = "测试", en = "test" }}
+valid = {{ {valid} }}
+status = "demo"
+payer = {{ kind = "commercial", code = "T", zh = "测试", en = "test" }}
+source.none = {{ title = "made up", grade = "assumed" }}
+{parts}
+"#
+            ),
+        );
+    }
+    files.insert(
+        "test/programmes/all.toml".to_owned(),
+        r#"
+valid = { from = "2020-01-01", until = "2030-01-01" }
+insutype = "390"
+area = "33"
+catalogue = "test/catalogue"
+layers = [{ plan = "test/plan" }]
+"#
+        .to_owned(),
+    );
+    files.insert(
+        "test/catalogue/none.toml".to_owned(),
+        r#"
+version = "none"
+name = { zh = "空", en = "empty" }
+valid = { from = "2020-01-01", until = "2030-01-01" }
+status = "demo"
+grade = "assumed"
+"#
+        .to_owned(),
+    );
+    let columns = "hilist_code,hilist_name,med_chrgitm_type,chrgitm_lv,begndate,enddate,lmt_used_flag,selfpay_prop_310,\
+                   selfpay_prop_390,pric_uplmt_tertiary,pric_uplmt_secondary,pric_uplmt_other\n";
+    files.insert("test/catalogue/none.csv".to_owned(), columns.to_owned());
+    Library::from_files(&files).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn parameter(name: &str, unit: &str, value: &str) -> String {
+    format!(
+        "parameter.{name} = {{ unit = \"{unit}\", source = \"none\", article = \"-\", value = \"{value}\" }}\n"
+    )
+}
+
+fn benefit(parts: &str) -> String {
+    format!(
+        "[[benefit]]\nid = \"b\"\nname = {{ zh = \"责任\", en = \"benefit\" }}\nclause = \"-\"\n{parts}\n"
+    )
+}
+
+/// Settles bills of these facts and in-scope amounts, in order.
+fn settle(library: &Library, bills: &[(&str, &str)]) -> Vec<Settlement> {
+    let mut accumulators = Accumulators::default();
+    let mut settlements = Vec::new();
+    for (facts, in_scope) in bills {
+        let facts: String =
+            facts.split_terminator(", ").map(|fact| format!("| {} |\n", fact.replace(": ", " | "))).collect();
+        let text = format!(
+            "# c\n\n## b\n| bill | |\n|---|---|\n{facts}\n| item | in_scope |\n|---|---|\n| A | {in_scope} |\n\n| settlement | |\n|---|---|\n"
+        );
+        let claim = cases::read(&text).remove(0).bills.remove(0).claim;
+        let programme = library.programme_for(&claim).unwrap();
+        let settlement = adjudicate(&claim, &programme, &accumulators).unwrap();
+        accumulators.apply(&settlement.accumulators).unwrap();
+        settlements.push(settlement);
+    }
+    settlements
+}
+
+fn paid(settlement: &Settlement) -> Money {
+    settlement.commercial_pay().unwrap()
+}
+
+fn yuan(text: &str) -> Money {
+    Money::parse(text).unwrap()
+}
+
+fn denied(settlement: &Settlement) -> Option<Reason> {
+    settlement.explanation.iter().filter(|step| matches!(step, Step::Denied { .. })).find_map(Step::reason)
+}
+
+const ALWAYS: &str = "from = \"2020-01-01\", until = \"2030-01-01\"";
+
+fn one(parts: &str) -> Library {
+    library(&[("v", ALWAYS, parts)])
+}
+
+#[test]
+fn a_deductible_per_visit_is_charged_at_every_visit() {
+    let parts = "date_rule = \"settlement\"\n".to_owned()
+        + &parameter("d", "CNY", "100")
+        + &parameter("r", "ratio", "0.5")
+        + &benefit(
+            "base = { pools = [\"in_scope\"] }\ndeductible = { rule = \"per_visit\", standard = \"d\" }\nbands = [{ rate = \"r\" }]",
+        );
+    let settled = settle(&one(&parts), &[("", "300"), ("", "300"), ("", "100")]);
+    assert_eq!(settled.iter().map(paid).collect::<Vec<_>>(), [yuan("100"), yuan("100"), yuan("0")]);
+    assert_eq!(denied(&settled[2]), Some(Reason::BelowDeductible));
+}
+
+#[test]
+fn bands_above_the_deductible_and_bands_over_the_base_differ() {
+    let numbers = "date_rule = \"settlement\"\n".to_owned()
+        + &parameter("d", "CNY", "100")
+        + &parameter("edge", "CNY", "300")
+        + &parameter("low", "ratio", "0.5")
+        + &parameter("high", "ratio", "0.9");
+    let bands = "base = { pools = [\"in_scope\"] }\ndeductible = { rule = \"per_visit\", standard = \"d\" }\n\
+                 bands = [{ until = \"edge\", rate = \"low\" }, { rate = \"high\" }]\n";
+    let over_excess = one(&(numbers.clone() + &benefit(bands)));
+    let over_base = one(&(numbers + &benefit(&(bands.to_owned() + "band_edges = \"base\""))));
+    // 1,000: above the deductible 900 = 300 x 50 % + 600 x 90 %; over the base 200 x 50 % + 700 x 90 %.
+    assert_eq!(paid(&settle(&over_excess, &[("", "1000")])[0]), yuan("690"));
+    assert_eq!(paid(&settle(&over_base, &[("", "1000")])[0]), yuan("730"));
+    // 300 is the edge of the base: 200 x 50 %; one fen more pays 0.009, rounded to 0.01.
+    assert_eq!(paid(&settle(&over_base, &[("", "300")])[0]), yuan("100"));
+    assert_eq!(paid(&settle(&over_base, &[("", "300.01")])[0]), yuan("100.01"));
+}
+
+#[test]
+fn a_cap_per_visit_binds_each_visit_and_factors_come_before_it() {
+    let parts = "date_rule = \"settlement\"\n".to_owned()
+        + &parameter("r", "ratio", "0.8")
+        + &parameter("f", "ratio", "0.9")
+        + &parameter("cap", "CNY", "100")
+        + &benefit(
+            "base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"r\" }]\nfactors = [\"f\"]\ncaps = [{ period = \"visit\", limit = \"cap\" }]",
+        );
+    let settled = settle(&one(&parts), &[("", "100"), ("", "138.89"), ("", "138.90"), ("", "5000")]);
+    // 100 x 0.8 x 0.9; 138.89 x 0.8 = 111.11 x 0.9 = 100.00; 138.90 gives 100.01, cut.
+    assert_eq!(
+        settled.iter().map(paid).collect::<Vec<_>>(),
+        [yuan("72"), yuan("100"), yuan("100"), yuan("100")]
+    );
+    let cut =
+        |settlement: &Settlement| settlement.explanation.iter().any(|step| matches!(step, Step::Cap { .. }));
+    assert_eq!(settled.iter().map(cut).collect::<Vec<_>>(), [false, false, true, true]);
+}
+
+#[test]
+fn every_gate_denies_with_its_own_reason_and_the_first_wins() {
+    let gate = |gate: &str| {
+        one(&("date_rule = \"settlement\"\n".to_owned()
+            + &parameter("r", "ratio", "0.5")
+            + &benefit(&format!(
+                "gate = {{ {gate} }}\nbase = {{ pools = [\"in_scope\"] }}\nbands = [{{ rate = \"r\" }}]"
+            ))))
+    };
+    let cases = [
+        ("insutype = \"310\"", "insutype = \"390\"", Reason::InsuranceType),
+        ("psn_type = \"14\"", "psn_type = [\"14\", \"15\"]", Reason::PersonType),
+        ("identity = \"D01\"", "identity = [\"D02\", \"D01\"]", Reason::IdentityCategory),
+        ("setting = \"outpatient\"", "setting = \"inpatient\"", Reason::VisitType),
+        ("tier = [\"secondary\", \"primary\"]", "tier = \"tertiary\"", Reason::HospitalTier),
+        ("care_area = [\"referral\"]", "care_area = \"local\"", Reason::CareArea),
+        ("diagnosis = [\"C\", \"I21\"]", "diagnosis = \"J18\"", Reason::Diagnosis),
+    ];
+    for (shut, open, reason) in cases {
+        let facts =
+            if reason == Reason::IdentityCategory && open.contains("D02") { "identities: D02" } else { "" };
+        assert_eq!(denied(&settle(&gate(shut), &[(facts, "100")])[0]), Some(reason), "{shut}");
+        assert_eq!(paid(&settle(&gate(open), &[(facts, "100")])[0]), yuan("50"), "{open}");
+    }
+    let both = gate("diagnosis = \"C\", tier = \"secondary\"");
+    assert_eq!(denied(&settle(&both, &[("", "100")])[0]), Some(Reason::HospitalTier));
+}
+
+#[test]
+fn the_plan_says_which_date_picks_its_version() {
+    let version = |rule: &str, rate: &str| {
+        format!("date_rule = \"{rule}\"\n")
+            + &parameter("r", "ratio", rate)
+            + &benefit("base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"r\" }]")
+    };
+    let stay = "admitted: 2025-12-30, discharged: 2026-01-02";
+    for (rule, expected) in [("admission", "50"), ("settlement", "80")] {
+        let library = library(&[
+            ("2025", "from = \"2025-01-01\", until = \"2026-01-01\"", &version(rule, "0.5")),
+            ("2026", "from = \"2026-01-01\", until = \"2027-01-01\"", &version(rule, "0.8")),
+        ]);
+        let settlement = settle(&library, &[(stay, "100")]).remove(0);
+        assert_eq!(paid(&settlement), yuan(expected), "{rule}");
+        let year = settlement.accumulators[0].key.benefit_year;
+        assert_eq!(year, if rule == "admission" { 2025 } else { 2026 });
+    }
+}
+
+#[test]
+fn a_case_without_a_row_is_a_fault_and_not_a_zero() {
+    let parts = "date_rule = \"settlement\"\n\
+                 parameter.r = { unit = \"ratio\", source = \"none\", article = \"-\", rows = [{ tier = \"secondary\", value = \"0.5\" }] }\n"
+        .to_owned()
+        + &benefit("base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"r\" }]");
+    let text = "# c\n\n## b\n| bill | |\n|---|---|\n\n| item | in_scope |\n|---|---|\n| A | 100 |\n\n| settlement | |\n|---|---|\n";
+    let claim = cases::read(text).remove(0).bills.remove(0).claim;
+    let library = one(&parts);
+    let programme = library.programme_for(&claim).unwrap();
+    let fault = adjudicate(&claim, &programme, &Accumulators::default()).unwrap_err();
+    assert_eq!(fault.to_string(), "pack `test/plan`: parameter `r` has no value for this case");
+}

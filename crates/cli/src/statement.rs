@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use bedside_claim::{FeeCategory, Lang, Money};
+use bedside_claim::{FeeCategory, Lang, Money, PayerKind};
 use bedside_gateway::v1;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -300,11 +300,16 @@ fn unpaid(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
 
 fn variances(out: &mut String, settlement: &v1::Settlement, words: &Words) {
     for variance in &settlement.variances {
+        let kind = PayerKind::ALL.into_iter().find(|kind| kind.name() == variance.payer_kind);
+        let payer = kind.map_or_else(
+            || variance.payer_kind.clone(),
+            |kind| words.of(kind.name_zh(), &kind.name().replace('_', " ")).to_owned(),
+        );
         line!(
             out,
             "{} {}{} {}{} {}",
             words.of("差异", "variance"),
-            variance.payer_kind,
+            payer,
             words.of("：国家平台", ": national platform"),
             variance.adopted,
             words.of("，本系统规则", ", our packs"),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use bedside_claim::{Claim, Fault, FourWaySplit, LineSplit, Money, Quantity};
+use bedside_claim::{Claim, Fault, FourWaySplit, Line, LineSplit, Money, Quantity};
 use bedside_policy::{LineTerms, Programme};
 
 /// Which split counts where the national platform has returned one.
@@ -36,34 +36,63 @@ pub(crate) fn split(
 ) -> Result<Vec<LineSplit>, Fault> {
     let lines = claim.bill.lines();
     let mut splits: Vec<LineSplit> = Vec::with_capacity(lines.len());
-    let mut refunded: BTreeMap<usize, Left> = BTreeMap::new();
+    let mut has_refunds = false;
     for (place, line) in lines.iter().enumerate() {
-        if let (Some(split), SplitSource::AdoptedFirst) = (line.adopted_split, source) {
-            splits.push(LineSplit { split, item: None, reason: None });
+        splits.push(match (line.adopted_split, source, claim.bill.refunded(place)) {
+            (Some(split), SplitSource::AdoptedFirst, _) => LineSplit { split, item: None, reason: None },
+            (_, _, Some(_)) => {
+                has_refunds = true;
+                LineSplit { split: FourWaySplit::default(), item: None, reason: None }
+            }
+            (_, _, None) => {
+                let terms = terms(claim, programme, line);
+                let (split, reason) = terms.split(line.det_item_fee_sumamt, line.pric, line.cnt)?;
+                LineSplit { split, item: terms.shown(), reason }
+            }
+        });
+    }
+    if has_refunds {
+        split_refunds(claim, programme, source, &mut splits)?;
+    }
+    Ok(splits)
+}
+
+/// Fills in the refunds, by time and number: what each takes back must not depend on how they were sent.
+fn split_refunds(
+    claim: &Claim,
+    programme: &Programme,
+    source: SplitSource,
+    splits: &mut [LineSplit],
+) -> Result<(), Fault> {
+    let lines = claim.bill.lines();
+    let mut left: BTreeMap<usize, Left> = BTreeMap::new();
+    for &place in claim.bill.order() {
+        let line = &lines[place];
+        let Some(original) = claim.bill.refunded(place) else { continue };
+        if line.adopted_split.is_some() && source == SplitSource::AdoptedFirst {
             continue;
         }
         // A refund goes by the terms of the day on which the item was charged.
-        let original = claim.bill.refunded(place);
-        let charge = &lines[original.unwrap_or(place)];
-        let insutype = &claim.person.insurance.insutype;
-        let terms = LineTerms::of(&programme.catalogue, charge, insutype, claim.visit.hospital.tier);
-        let (split, reason) = match original {
-            None => terms.split(line.det_item_fee_sumamt, line.pric, line.cnt)?,
-            Some(original) => {
-                let whole = Left {
-                    amount: charge.det_item_fee_sumamt,
-                    cnt: charge.cnt,
-                    split: terms.split(charge.det_item_fee_sumamt, charge.pric, charge.cnt)?.0,
-                };
-                let before = refunded.get(&original).copied().unwrap_or(whole);
-                let amount = before.amount.plus(line.det_item_fee_sumamt)?;
-                let cnt = before.cnt.plus(line.cnt)?;
-                let (after, reason) = terms.split(amount, line.pric, cnt)?;
-                refunded.insert(original, Left { amount, cnt, split: after });
-                (after.minus(&before.split)?, reason)
-            }
+        let charge = &lines[original];
+        let terms = terms(claim, programme, charge);
+        let before = match left.get(&original) {
+            Some(left) => *left,
+            None => Left {
+                amount: charge.det_item_fee_sumamt,
+                cnt: charge.cnt,
+                split: terms.split(charge.det_item_fee_sumamt, charge.pric, charge.cnt)?.0,
+            },
         };
-        splits.push(LineSplit { split, item: terms.shown(), reason });
+        let amount = before.amount.plus(line.det_item_fee_sumamt)?;
+        let cnt = before.cnt.plus(line.cnt)?;
+        let (after, reason) = terms.split(amount, line.pric, cnt)?;
+        left.insert(original, Left { amount, cnt, split: after });
+        splits[place] = LineSplit { split: after.minus(&before.split)?, item: terms.shown(), reason };
     }
-    Ok(splits)
+    Ok(())
+}
+
+fn terms<'a>(claim: &Claim, programme: &'a Programme, charge: &Line) -> LineTerms<'a> {
+    let insutype = &claim.person.insurance.insutype;
+    LineTerms::of(&programme.catalogue, charge, insutype, claim.visit.hospital.tier)
 }

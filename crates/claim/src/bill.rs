@@ -332,7 +332,10 @@ impl Bill {
             }
             check_line(line, item, &mut errors);
         }
-        let refunds = resolve_refunds(&lines, &places, &mut errors);
+        let mut order: Vec<usize> = (0..lines.len()).collect();
+        let key = |line: usize| (lines[line].fee_ocur_time, &lines[line].feedetl_sn);
+        order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));
+        let refunds = resolve_refunds(&lines, &order, &places, &mut errors);
         match Money::sum(lines.iter().map(|line| line.det_item_fee_sumamt)) {
             Err(Overflow) => errors.push(BillError::OutOfRange),
             Ok(sum) if sum != medfee_sumamt => {
@@ -344,9 +347,6 @@ impl Bill {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let mut order: Vec<usize> = (0..lines.len()).collect();
-        let key = |line: usize| (lines[line].fee_ocur_time, &lines[line].feedetl_sn);
-        order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));
         Ok(Bill { lines, refunds, order, medfee_sumamt })
     }
 
@@ -413,8 +413,10 @@ struct ChargeLeft {
     split: Option<FourWaySplit>,
 }
 
+/// For each line the line that it refunds; refunds are taken by time and number, errors reported by line.
 fn resolve_refunds(
     lines: &[Line],
+    order: &[usize],
     places: &BTreeMap<&str, usize>,
     errors: &mut Vec<BillError>,
 ) -> Vec<Option<usize>> {
@@ -425,13 +427,15 @@ fn resolve_refunds(
     };
     let mut left: Vec<ChargeLeft> = lines.iter().map(left_of).collect();
     let mut refunds = vec![None; lines.len()];
-    for (line, item) in lines.iter().enumerate() {
+    let mut found: BTreeMap<usize, BillError> = BTreeMap::new();
+    for &line in order {
+        let item = &lines[line];
         let Some(init) = &item.init_feedetl_sn else { continue };
         let Some(original) = places.get(init.as_ref()).copied().filter(|place| {
             let charge = &lines[*place];
             charge.init_feedetl_sn.is_none() && !charge.cnt.is_negative()
         }) else {
-            errors.push(BillError::RefundUnknown { line });
+            found.insert(line, BillError::RefundUnknown { line });
             continue;
         };
         let charge = &lines[original];
@@ -439,7 +443,7 @@ fn resolve_refunds(
             && charge.med_chrgitm_type == item.med_chrgitm_type
             && charge.pric == item.pric;
         if !is_of_charge {
-            errors.push(BillError::RefundDiffers { line });
+            found.insert(line, BillError::RefundDiffers { line });
             continue;
         }
         match refund(line, item, left[original]) {
@@ -447,9 +451,12 @@ fn resolve_refunds(
                 left[original] = rest;
                 refunds[line] = Some(original);
             }
-            Err(error) => errors.push(error),
+            Err(error) => {
+                found.insert(line, error);
+            }
         }
     }
+    errors.extend(found.into_values());
     refunds
 }
 

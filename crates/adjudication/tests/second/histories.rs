@@ -283,8 +283,7 @@ impl History {
             charge_lines(charge, stay, packs, admitted, &mut lines);
         }
         lines.sort_by_key(|(sent, _)| *sent);
-        let mut lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
-        send_refunds_in_order(&mut lines);
+        let lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
         let bill_of = |lines: Vec<Line>| {
             let total = Money::sum(lines.iter().map(|line| line.det_item_fee_sumamt)).unwrap();
             Bill::new(lines, total)
@@ -434,24 +433,6 @@ fn charge_lines(charge: &Charge, stay: &Stay, packs: &Packs, admitted: Date, lin
                 ..line.clone()
             },
         ));
-    }
-}
-
-/// Sends the refunds of one charge in the order of time and number, each in a place where one of them stood.
-///
-/// Out of that order the two readings differ: see `refunds_of_one_charge_sent_out_of_order`.
-fn send_refunds_in_order(lines: &mut [Line]) {
-    let places = |lines: &[Line], charge: &std::sync::Arc<str>| -> Vec<usize> {
-        (0..lines.len()).filter(|place| lines[*place].init_feedetl_sn.as_ref() == Some(charge)).collect()
-    };
-    let charges: Vec<_> = lines.iter().map(|line| line.feedetl_sn.clone()).collect();
-    for charge in charges {
-        let places = places(lines, &charge);
-        let mut refunds: Vec<Line> = places.iter().map(|place| lines[*place].clone()).collect();
-        refunds.sort_by_key(|refund| (refund.fee_ocur_time, refund.feedetl_sn.clone()));
-        for (place, refund) in places.into_iter().zip(refunds) {
-            lines[place] = refund;
-        }
     }
 }
 

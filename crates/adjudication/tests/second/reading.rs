@@ -250,7 +250,7 @@ fn split(packs: &Packs, claim: &Claim, charge: &Line, amount: Fen, cnt: i64) -> 
     let mut reason = None;
     if let Some(ceiling) = item.ceiling(claim.visit.hospital.tier).filter(|ceiling| pric.is_above(*ceiling)) {
         let at_ceiling = ceiling.times(Fraction::of_units(cnt, 10_000)).times(Fraction::of_text("100"));
-        over = amount - at_ceiling.rounded();
+        over = (amount - at_ceiling.rounded()).clamp(0, amount);
         reason = Some(Reason::AboveCeiling);
     }
     let selfpay =

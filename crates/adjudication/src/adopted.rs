@@ -81,13 +81,13 @@ pub(crate) struct OwnComputation {
     pub(crate) changes: Vec<AccumulatorChange>,
 }
 
-/// Computes the public layers all the same, with our catalogue's splits.
+/// Computes the public layers all the same, with our catalogue's splits and the platform's for what it does not list.
 pub(crate) fn own_computation(
     claim: &Claim,
     programme: &Programme,
     accumulators: &Accumulators,
 ) -> Result<OwnComputation, Fault> {
-    let line_splits = lines::split(claim, programme, SplitSource::CatalogueOnly)?;
+    let line_splits = lines::split(claim, programme, SplitSource::CatalogueFirst)?;
     let mut own = Settling::new(claim, programme, accumulators, &line_splits)?;
     for layer in programme.layers.iter().filter(|layer| is_public(layer)) {
         own.layer(layer)?;

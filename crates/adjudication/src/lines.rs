@@ -13,8 +13,8 @@ use bedside_policy::{LineTerms, Programme};
 pub(crate) enum SplitSource {
     /// The platform's, the catalogue's for lines without.
     AdoptedFirst,
-    /// The catalogue's for every line: our own computation beside an adopted one.
-    CatalogueOnly,
+    /// The catalogue's, the platform's for items that it does not list: our own computation beside an adopted one.
+    CatalogueFirst,
 }
 
 /// What is left of a charge after the refunds so far.
@@ -38,13 +38,13 @@ pub(crate) fn split(
     let mut splits: Vec<LineSplit> = Vec::with_capacity(lines.len());
     let mut has_refunds = false;
     for (place, line) in lines.iter().enumerate() {
-        splits.push(match (line.adopted_split, source, claim.bill.refunded(place)) {
-            (Some(split), SplitSource::AdoptedFirst, _) => LineSplit { split, item: None, reason: None },
-            (_, _, Some(_)) => {
+        splits.push(match (adopted(claim, programme, place, source), claim.bill.refunded(place)) {
+            (Some(split), _) => LineSplit { split, item: None, reason: None },
+            (None, Some(_)) => {
                 has_refunds = true;
                 LineSplit { split: FourWaySplit::default(), item: None, reason: None }
             }
-            (_, _, None) => {
+            (None, None) => {
                 let terms = terms(claim, programme, line);
                 let (split, reason) = terms.split(line.det_item_fee_sumamt, line.pric, line.cnt)?;
                 LineSplit { split, item: terms.shown(), reason }
@@ -69,7 +69,7 @@ fn split_refunds(
     for &place in claim.bill.order() {
         let line = &lines[place];
         let Some(original) = claim.bill.refunded(place) else { continue };
-        if line.adopted_split.is_some() && source == SplitSource::AdoptedFirst {
+        if adopted(claim, programme, place, source).is_some() {
             continue;
         }
         // A refund goes by the terms of the day on which the item was charged.
@@ -90,6 +90,16 @@ fn split_refunds(
         splits[place] = LineSplit { split: after.minus(&before.split)?, item: terms.shown(), reason };
     }
     Ok(())
+}
+
+/// The platform's split of a line, where it counts. A refund goes by the item and day of its charge, and carries a split
+/// whenever its charge does.
+fn adopted(claim: &Claim, programme: &Programme, place: usize, source: SplitSource) -> Option<FourWaySplit> {
+    let lines = claim.bill.lines();
+    let split = lines[place].adopted_split?;
+    let charge = &lines[claim.bill.refunded(place).unwrap_or(place)];
+    let is_listed = || programme.catalogue.item(&charge.med_list_codg, charge.fee_ocur_time.date()).is_some();
+    (source == SplitSource::AdoptedFirst || !is_listed()).then_some(split)
 }
 
 fn terms<'a>(claim: &Claim, programme: &'a Programme, charge: &Line) -> LineTerms<'a> {

@@ -88,7 +88,7 @@ pub(crate) fn own_computation(
     accumulators: &Accumulators,
 ) -> Result<OwnComputation, Fault> {
     let line_splits = lines::split(claim, programme, SplitSource::CatalogueFirst)?;
-    let mut own = Settling::new(claim, programme, accumulators, &line_splits)?;
+    let mut own = Settling::new(claim, programme, accumulators, &line_splits);
     for layer in programme.layers.iter().filter(|layer| is_public(layer)) {
         own.layer(layer)?;
     }

@@ -45,7 +45,7 @@ pub fn adjudicate(
     accumulators: &Accumulators,
 ) -> Result<Settlement, Fault> {
     let line_splits = lines::split(claim, programme, SplitSource::AdoptedFirst)?;
-    let mut settling = Settling::new(claim, programme, accumulators, &line_splits)?;
+    let mut settling = Settling::new(claim, programme, accumulators, &line_splits);
     let split = totals(&line_splits)?;
     settling.steps.push(if claim.bill.lines().iter().any(|line| line.adopted_split.is_some()) {
         Step::SplitAdopted { split }
@@ -114,9 +114,9 @@ impl<'a> Settling<'a> {
         programme: &'a Programme,
         accumulators: &'a Accumulators,
         line_splits: &[LineSplit],
-    ) -> Result<Settling<'a>, Fault> {
+    ) -> Settling<'a> {
         let lines = line_splits.len();
-        Ok(Settling {
+        Settling {
             claim,
             programme,
             accumulators,
@@ -128,7 +128,7 @@ impl<'a> Settling<'a> {
             act_pay_dedc: Money::ZERO,
             changes: Vec::with_capacity(16),
             steps: Vec::with_capacity(32),
-        })
+        }
     }
 
     /// Lets every benefit of one layer pay, in order.

@@ -15,19 +15,16 @@ use crate::fault::Fault;
 use crate::money::{Money, Price, Rate};
 use crate::reason::Reason;
 
-/// What a national answer (2303/2304) says the public payers pay. Its identities are checked before it exists.
+/// What a national answer (2303/2304) says the public payers pay. Its identities are checked before it exists, and its
+/// four parts are those of the bill's lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdoptedResult {
-    /// The four parts of the whole bill.
-    pub split: FourWaySplit,
     /// The public payers' amounts that are not zero, in the order of [`PayerKind::ALL`].
     pub funds: Vec<(PayerKind, Money)>,
     /// `hosp_part_amt`.
     pub hosp_part_amt: Money,
     /// `acct_pay`.
     pub acct_pay: Money,
-    /// `psn_cash_pay`.
-    pub psn_cash_pay: Money,
     /// `act_pay_dedc`; zero where the platform did not say.
     pub act_pay_dedc: Money,
 }

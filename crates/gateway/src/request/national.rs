@@ -49,11 +49,9 @@ pub(super) fn read(
     }
     let funds = stated.funds.into_iter().filter(|(_, amount)| !amount.is_zero()).collect();
     Some(AdoptedResult {
-        split: stated.split,
         funds,
         hosp_part_amt: stated.hosp_part_amt,
         acct_pay: stated.acct_pay,
-        psn_cash_pay: stated.psn_cash_pay,
         act_pay_dedc: stated.act_pay_dedc,
     })
 }

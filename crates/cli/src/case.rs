@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bedside_adjudication::adjudicate;
 use bedside_claim::{Accumulators, Claim, Lang, Settlement};
+use bedside_gateway::errors::Refusal;
 use bedside_gateway::request::{self, Envelope};
 use bedside_gateway::{answer, parse_case, v1};
 use bedside_policy::Library;
@@ -28,18 +29,20 @@ pub(crate) fn read(text: &str, lang: Lang) -> Result<Case, Failure> {
                 .iter()
                 .map(|fault| format!("\n  {} {}", fault.code.code(), fault.text(lang)))
                 .collect();
-            Err(Failure::wrong_input(format!(
-                "the case has {} fault(s):{}",
-                invalid.count(),
-                faults.concat()
-            )))
+            let head = match lang {
+                Lang::Zh => format!("案例有 {} 处错误：", invalid.count()),
+                Lang::En => format!("faults in the case: {}", invalid.count()),
+            };
+            Err(Failure::wrong_input(head + &faults.concat()))
         }
     }
 }
 
 /// Settles a case for a person without a history.
-pub(crate) fn settle(case: &Case, library: &Library) -> Result<v1::Settlement, Failure> {
-    let programme = library.programme_for(&case.claim).map_err(Failure::refused)?;
+pub(crate) fn settle(case: &Case, library: &Library, lang: Lang) -> Result<v1::Settlement, Failure> {
+    let programme = library
+        .programme_for(&case.claim)
+        .map_err(|why| Failure::refused(Refusal::Unresolved(why).phrase().text(lang)))?;
     let settlement = adjudicate(&case.claim, &programme, &Accumulators::default()).map_err(Failure::fault)?;
     answer::settlement(&case.claim, &case.envelope, &settlement, None).map_err(Failure::fault)
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &SettleArguments) -> Result<(), Failure> {
     let text = read(&arguments.case)?;
     let lang = Lang::from(arguments.lang);
     let case = case::read(&text, lang)?;
-    let settlement = case::settle(&case, &arguments.packs.library()?)?;
+    let settlement = case::settle(&case, &arguments.packs.library()?, lang)?;
     match arguments.format {
         OutputFormat::Text => print(&statement::render(&settlement, lang)?),
         OutputFormat::Json => print(&(to_json(&settlement) + "\n")),

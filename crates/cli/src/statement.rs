@@ -150,7 +150,8 @@ fn payers(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
 /// A bar and a percentage, in whole numbers; a mirror's negative amounts are drawn like what they mirror.
 fn bar(part: Money, total: Money) -> String {
     let (part, total) = (part.units().abs(), total.units().abs().max(1));
-    let thousandths = i128::from(part) * 1_000 / i128::from(total);
+    // Half up, like every other number.
+    let thousandths = (i128::from(part) * 2_000 + i128::from(total)) / (i128::from(total) * 2);
     let filled = i128::from(part) * i128::from(BAR_WIDTH) / i128::from(total);
     let filled = usize::try_from(filled).unwrap_or(0);
     format!("{:>3}.{} % {}", thousandths / 10, thousandths % 10, "█".repeat(filled))

@@ -181,7 +181,11 @@ impl Library {
         }
         let mut files = BTreeMap::new();
         collect(folder, folder, 1, &mut files)?;
-        Library::from_files(&files)
+        let library = Library::from_files(&files)?;
+        if library.programmes.is_empty() {
+            return Err(unreadable(&folder.to_string_lossy(), &"there is no programme in it"));
+        }
+        Ok(library)
     }
 
     /// The packs in these files, by path relative to the folder of packs.

@@ -137,12 +137,12 @@ impl Books {
         let _ = match lang {
             Lang::Zh => writeln!(
                 text,
-                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}），{} 条明细逐条复核；医院应收 {} =",
+                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}），{} 条明细逐条复核；账单总额 {} =",
                 records, settlements, cancellations, self.lines, ledger.medfee_sumamt
             ),
             Lang::En => writeln!(
                 text,
-                "\n✔ ledger read back: {} records ({} settlements, {} cancellations), {} lines re-added; hospitals are owed {} =",
+                "\n✔ ledger read back: {} records ({} settlements, {} cancellations), {} lines re-added; billed {} =",
                 records, settlements, cancellations, self.lines, ledger.medfee_sumamt
             ),
         };

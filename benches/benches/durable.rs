@@ -46,6 +46,7 @@ impl Desk {
         let event = SettleEvent {
             message: MessageKey { tenant: "t".into(), fixmedins_code: "H1".into(), msgid: name.clone() },
             person: PersonKey { tenant: "t".into(), psn_no: name.clone() },
+            family_no: None,
             mdtrt_id: name,
             booked_at_ms: 0,
             request: vec![7; 2_400],

@@ -24,12 +24,7 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     fn key(&self, benefit: &Benefit, measure: Measure) -> AccumulatorKey {
-        AccumulatorKey {
-            benefit_year: self.benefit_year,
-            pack: self.pack.clone(),
-            benefit: benefit.card.id.clone(),
-            measure,
-        }
+        AccumulatorKey::of_year(self.benefit_year, self.pack.clone(), benefit.card.id.clone(), measure)
     }
 
     fn value<T: Copy>(&self, parameter: &Parameter<T>) -> Result<T, Fault> {

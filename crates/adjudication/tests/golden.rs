@@ -49,12 +49,8 @@ fn actual(settlement: &Settlement, accumulators: &Accumulators, name: &str) -> O
             denial?.reason()?.code().to_owned()
         }
         ["accumulator", year, pack, benefit, measure] => {
-            let key = AccumulatorKey {
-                benefit_year: year.parse().ok()?,
-                pack: (*pack).into(),
-                benefit: (*benefit).into(),
-                measure: Measure::from_name(measure)?,
-            };
+            let (year, measure) = (year.parse().ok()?, Measure::from_name(measure)?);
+            let key = AccumulatorKey::of_year(year, (*pack).into(), (*benefit).into(), measure);
             accumulators.get(&key).to_string()
         }
         ["line", number] => {

@@ -199,8 +199,8 @@ fn the_plan_says_which_date_picks_its_version() {
         ]);
         let settlement = settle(&library, &[(stay, "100")]).remove(0);
         assert_eq!(paid(&settlement), yuan(expected), "{rule}");
-        let year = settlement.accumulators[0].key.benefit_year;
-        assert_eq!(year, if rule == "admission" { 2025 } else { 2026 });
+        let term = &settlement.accumulators[0].key.term;
+        assert_eq!(*term, bedside_claim::Term::Year(if rule == "admission" { 2025 } else { 2026 }));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a person has used up so far, per benefit and benefit year.
+//! What a person or family has used up so far, per benefit and span of time.
 //!
 //! A settlement reads them and returns the changes; the ledger alone applies changes. Invariant: the accumulators of
 //! a person equal the fold of every booked change in order, and a reversal applies the same changes negated.
@@ -7,9 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::money::Money;
 
 /// What an accumulator counts.
+///
+/// *Units*: a decimal with two places, as the national interface answers every accumulator (5206 `cum`): CNY, or as
+/// [`Measure::unit`] says whole days or times, `3.00` for three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
     /// Amounts that entered the benefit's base.
@@ -20,12 +25,25 @@ pub enum Measure {
     DeductibleStandard,
     /// Amounts the benefit paid.
     Paid,
+    /// Amounts that entered the base under an inner limit; the key's subject says of what.
+    Counted,
+    /// How many times: visits that met the benefit, uses of a once-only item, payments of a lump sum.
+    Times,
+    /// Days paid by a per-diem.
+    Days,
 }
 
 impl Measure {
     /// Every measure, in order.
-    pub const ALL: [Measure; 4] =
-        [Measure::Base, Measure::Deductible, Measure::DeductibleStandard, Measure::Paid];
+    pub const ALL: [Measure; 7] = [
+        Measure::Base,
+        Measure::Deductible,
+        Measure::DeductibleStandard,
+        Measure::Paid,
+        Measure::Counted,
+        Measure::Times,
+        Measure::Days,
+    ];
 
     /// The stable name on disk and on the wire.
     pub fn name(self) -> &'static str {
@@ -34,6 +52,18 @@ impl Measure {
             Measure::Deductible => "deductible",
             Measure::DeductibleStandard => "deductible_standard",
             Measure::Paid => "paid",
+            Measure::Counted => "counted",
+            Measure::Times => "times",
+            Measure::Days => "days",
+        }
+    }
+
+    /// What a value of one counts: `CNY`, `times` or `days`.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Measure::Times => "times",
+            Measure::Days => "days",
+            _ => "CNY",
         }
     }
 
@@ -43,22 +73,71 @@ impl Measure {
     }
 }
 
-/// Names one accumulator of one person.
+/// Who uses an accumulator up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// The person alone.
+    Person,
+    /// Everybody of one family (`family_no`) together.
+    Family(Arc<str>),
+}
+
+/// The span of time that an accumulator runs over; the next span begins at zero.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Term {
+    /// A calendar year, the one that the pack's date rule assigns the visit to.
+    Year(i16),
+    /// The policy period that begins on that day.
+    PolicyPeriod(Date),
+    /// One event (`evt_no`), such as an accident, over all its visits.
+    Event(Arc<str>),
+    /// For ever.
+    Lifetime,
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Term::Year(year) => write!(f, "{year}"),
+            Term::PolicyPeriod(from) => write!(f, "policy {from}"),
+            Term::Event(event) => write!(f, "event {event}"),
+            Term::Lifetime => f.write_str("lifetime"),
+        }
+    }
+}
+
+/// Names one accumulator of one person or family.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccumulatorKey {
-    /// The calendar year that the pack's date rule assigns the visit to.
-    pub benefit_year: i16,
+    /// Who uses it up.
+    pub owner: Owner,
+    /// Over what span of time.
+    pub term: Term,
     /// The pack, `authority/product`, without its version: a new version goes on where the old one stood.
     pub pack: Arc<str>,
-    /// The benefit within the pack.
+    /// The benefit within the pack, or the group of benefits that shares it.
     pub benefit: Arc<str>,
     /// What is counted.
     pub measure: Measure,
+    /// The item, category, month or the like that is counted apart; empty: the whole benefit.
+    pub subject: Arc<str>,
+}
+
+impl AccumulatorKey {
+    /// The person's own accumulator of a benefit in a calendar year, without a subject.
+    pub fn of_year(year: i16, pack: Arc<str>, benefit: Arc<str>, measure: Measure) -> AccumulatorKey {
+        let (owner, term) = (Owner::Person, Term::Year(year));
+        AccumulatorKey { owner, term, pack, benefit, measure, subject: Arc::from("") }
+    }
 }
 
 impl fmt::Display for AccumulatorKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.benefit_year, self.pack, self.benefit, self.measure.name())
+        if matches!(self.owner, Owner::Family(_)) {
+            f.write_str("family ")?;
+        }
+        write!(f, "{} {} {} {}", self.term, self.pack, self.benefit, self.measure.name())?;
+        if self.subject.is_empty() { Ok(()) } else { write!(f, " of {}", self.subject) }
     }
 }
 
@@ -147,7 +226,7 @@ mod tests {
     use super::*;
 
     fn key(measure: Measure) -> AccumulatorKey {
-        AccumulatorKey { benefit_year: 2026, pack: "a/b".into(), benefit: "inpatient".into(), measure }
+        AccumulatorKey::of_year(2026, "a/b".into(), "inpatient".into(), measure)
     }
 
     #[test]

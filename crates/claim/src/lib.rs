@@ -38,7 +38,7 @@ pub mod settlement;
 pub mod split;
 pub mod visit;
 
-pub use accumulators::{AccumulatorChange, AccumulatorKey, Accumulators, Measure};
+pub use accumulators::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Owner, Term};
 pub use benefit::{BenefitCard, Citation, Grade, Origin, PackCard, PackStatus, Payer, PayerKind};
 pub use bill::{Bill, BillError, FeeCategory, FourWaySplit, HospitalApproval, Line, Pool};
 pub use explanation::{DeductibleRule, Period, Step};

@@ -9,7 +9,7 @@ mod mirror;
 
 use bedside_claim::{
     BenefitCard, Claim, Fault, Grade, Lang, Line, Money, Origin, PackCard, PackStatus, PayerKind,
-    PublicLayers, Settlement,
+    PublicLayers, Settlement, Term,
 };
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -231,9 +231,17 @@ fn notice(pack: &PackCard) -> Option<v1::Text> {
     Some(v1::Text { zh, en })
 }
 
+/// The year of a term that is one; empty for the others.
+pub(crate) fn benefit_year(term: &Term) -> String {
+    match term {
+        Term::Year(year) => year.to_string(),
+        Term::PolicyPeriod(_) | Term::Event(_) | Term::Lifetime => String::new(),
+    }
+}
+
 fn accumulator(change: &bedside_claim::AccumulatorChange) -> v1::AccumulatorChange {
     v1::AccumulatorChange {
-        benefit_year: change.key.benefit_year.to_string(),
+        benefit_year: benefit_year(&change.key.term),
         pack_id: change.key.pack.to_string(),
         benefit_id: change.key.benefit.to_string(),
         measure: change.key.measure.name().to_owned(),

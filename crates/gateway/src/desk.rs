@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{Accumulators, Claim, Fault};
+use bedside_claim::{Accumulators, Claim, Fault, Term};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
     MessageKind, PersonKey, Posting, ReadError, SettleError, SettleEvent, Status,
@@ -106,6 +106,7 @@ impl Desk {
         let event = SettleEvent {
             message: self.message_key(&envelope),
             person: self.person_key(&claim.person.psn_no),
+            family_no: None,
             mdtrt_id: Arc::clone(&claim.visit.mdtrt_id),
             booked_at_ms: now_ms(),
             request: bytes.clone(),
@@ -242,10 +243,10 @@ impl Desk {
             let accumulators =
                 desk.ledger.accumulators(&person).map_err(|error| desk.read_refusal(&error))?;
             let of_year =
-                accumulators.iter().filter(|(key, _)| year.is_none_or(|year| key.benefit_year == year));
+                accumulators.iter().filter(|(key, _)| year.is_none_or(|year| key.term == Term::Year(year)));
             let accumulators = of_year
                 .map(|(key, value)| v1::Accumulator {
-                    benefit_year: key.benefit_year.to_string(),
+                    benefit_year: answer::benefit_year(&key.term),
                     pack_id: key.pack.to_string(),
                     benefit_id: key.benefit.to_string(),
                     measure: key.measure.name().to_owned(),
@@ -326,6 +327,7 @@ impl Desk {
             | SettleError::Unbalanced { .. }
             | SettleError::OutOfRange
             | SettleError::ChangedTwice(_)
+            | SettleError::OtherFamily(_)
             | SettleError::Stale(_) => {
                 tracing::error!(%error, "the ledger did not book a settlement");
                 Refusal::Fault

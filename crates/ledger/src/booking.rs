@@ -13,8 +13,8 @@ use crate::event::{MessageKey, PersonKey};
 use crate::frame::Position;
 use crate::record::{Entry, Record};
 use crate::rows::{
-    CancelledBy, MessageRow, SettlementRow, YearRow, decode_visit, encode_visit, message_key, person_prefix,
-    settlement_key, visit_key, year_key,
+    Bucket, BucketRow, CancelledBy, MessageRow, SettlementRow, bucket_key, decode_visit, encode_visit,
+    family_prefix, message_key, person_prefix, settlement_key, visit_key,
 };
 use crate::segments::ReadError;
 use crate::tables::{RowChanges, Rows, TablesError};
@@ -68,31 +68,42 @@ pub(crate) fn visit(
     Ok(row.as_deref().map(decode_visit).transpose().map_err(TablesError::from)?)
 }
 
-/// All accumulators of a person.
-pub(crate) fn accumulators(rows: &impl Rows, person: &PersonKey) -> Result<Accumulators, BookingError> {
+/// All accumulators of a person, and those of the family.
+pub(crate) fn accumulators(
+    rows: &impl Rows,
+    person: &PersonKey,
+    family_no: Option<&str>,
+) -> Result<Accumulators, BookingError> {
+    let family = family_no.map(|family_no| family_prefix(&person.tenant, family_no)).transpose()?;
     let mut all = Accumulators::default();
-    for body in rows.rows_under(&person_prefix(person)?)?.values() {
-        let year = YearRow::decode(body).map_err(TablesError::from)?;
-        for (key, value) in year.accumulators.iter() {
-            all.set(key.clone(), value);
+    for prefix in [Some(person_prefix(person)?), family].into_iter().flatten() {
+        for body in rows.rows_under(&prefix)?.values() {
+            let bucket = BucketRow::decode(body).map_err(TablesError::from)?;
+            for (key, value) in bucket.accumulators.iter() {
+                all.set(key.clone(), value);
+            }
         }
     }
     Ok(all)
 }
 
-/// One benefit year of a person.
-pub(crate) fn year(rows: &impl Rows, person: &PersonKey, year: i16) -> Result<YearRow, BookingError> {
-    match rows.row(&year_key(person, year)?)? {
-        Some(body) => Ok(YearRow::decode(&body).map_err(TablesError::from)?),
-        None => Ok(YearRow::default()),
+/// One bucket that the person uses.
+pub(crate) fn bucket(
+    rows: &impl Rows,
+    person: &PersonKey,
+    bucket: &Bucket,
+) -> Result<BucketRow, BookingError> {
+    match rows.row(&bucket_key(person, bucket)?)? {
+        Some(body) => Ok(BucketRow::decode(&body).map_err(TablesError::from)?),
+        None => Ok(BucketRow::default()),
     }
 }
 
-/// The years in which a settlement stands in the person's order: its own, and every year whose accumulators it
+/// The buckets in whose order a settlement stands: the person's benefit year, and every one whose accumulators it
 /// changed, so that cancelling latest first always finds each accumulator where the settlement left it.
-fn years_of(record: &Record) -> BTreeSet<i16> {
-    let changed = record.accumulators.iter().map(|change| change.key.benefit_year);
-    std::iter::once(record.benefit_year).chain(changed).collect()
+fn buckets_of(record: &Record) -> BTreeSet<Bucket> {
+    let changed = record.accumulators.iter().map(|change| Bucket::of(&change.key));
+    std::iter::once(Bucket::own_year(record.benefit_year)).chain(changed).collect()
 }
 
 /// The latest standing settlement that must be cancelled before this one; nothing when it is the latest itself.
@@ -102,8 +113,8 @@ pub(crate) fn blocked_by(
     row: &SettlementRow,
 ) -> Result<Option<u64>, BookingError> {
     let mut latest = record.sequence;
-    for number in row.before.keys() {
-        latest = latest.max(year(rows, &record.person, *number)?.latest);
+    for touched in row.before.keys() {
+        latest = latest.max(bucket(rows, &record.person, touched)?.latest);
     }
     Ok((latest != record.sequence).then_some(latest))
 }
@@ -124,7 +135,7 @@ pub(crate) fn changes_of(
 
     let visit_row = visit_key(&record.message.tenant, &record.message.fixmedins_code, &record.mdtrt_id)?;
     let standing = visit(rows, &record.message, &record.mdtrt_id)?;
-    let mut years = changed_years(rows, record)?;
+    let mut buckets = changed_buckets(rows, record)?;
     match record.entry {
         Entry::Settlement => {
             if standing.is_some() {
@@ -132,44 +143,44 @@ pub(crate) fn changes_of(
             }
             changes.insert(visit_row, Some(encode_visit(record.sequence)));
             let mut before = BTreeMap::new();
-            for (number, year) in &mut years {
-                before.insert(*number, year.latest);
-                year.latest = record.sequence;
+            for (bucket, row) in &mut buckets {
+                before.insert(bucket.clone(), row.latest);
+                row.latest = record.sequence;
             }
             let row = SettlementRow { position, cancelled: None, before };
             changes.insert(settlement_key(record.sequence), Some(row.encode()?));
         }
         Entry::Cancellation { of } => {
             let mut row = settlement(rows, of)?.ok_or(contradiction("a cancelled settlement is missing"))?;
-            if row.cancelled.is_some() || standing != Some(of) || !row.before.keys().eq(years.keys()) {
+            if row.cancelled.is_some() || standing != Some(of) || !row.before.keys().eq(buckets.keys()) {
                 return Err(contradiction("a settlement that does not stand is cancelled"));
             }
             changes.insert(visit_row, None);
-            for (number, year) in &mut years {
-                if year.latest != of {
+            for (bucket, standing) in &mut buckets {
+                if standing.latest != of {
                     return Err(contradiction("a settlement is cancelled before a later one"));
                 }
-                year.latest = row.before.get(number).copied().unwrap_or_default();
+                standing.latest = row.before.get(bucket).copied().unwrap_or_default();
             }
             row.cancelled = Some(CancelledBy { sequence: record.sequence, at_ms: record.booked_at_ms });
             changes.insert(settlement_key(of), Some(row.encode()?));
         }
     }
-    for (number, year) in &years {
-        changes.insert(year_key(&record.person, *number)?, year.encode()?);
+    for (bucket, row) in &buckets {
+        changes.insert(bucket_key(&record.person, bucket)?, row.encode()?);
     }
     Ok(changes)
 }
 
-/// The years of a record with its accumulator changes applied, all or none.
-fn changed_years(rows: &impl Rows, record: &Record) -> Result<BTreeMap<i16, YearRow>, BookingError> {
-    let mut years = BTreeMap::new();
-    for number in years_of(record) {
-        let mut row = year(rows, &record.person, number)?;
-        let of_year = record.accumulators.iter().filter(|change| change.key.benefit_year == number);
-        let of_year: Vec<AccumulatorChange> = of_year.cloned().collect();
-        row.accumulators.apply(&of_year)?;
-        years.insert(number, row);
+/// The buckets of a record with its accumulator changes applied, all or none.
+fn changed_buckets(rows: &impl Rows, record: &Record) -> Result<BTreeMap<Bucket, BucketRow>, BookingError> {
+    let mut buckets = BTreeMap::new();
+    for touched in buckets_of(record) {
+        let mut row = bucket(rows, &record.person, &touched)?;
+        let inside = record.accumulators.iter().filter(|change| Bucket::of(&change.key) == touched);
+        let inside: Vec<AccumulatorChange> = inside.cloned().collect();
+        row.accumulators.apply(&inside)?;
+        buckets.insert(touched, row);
     }
-    Ok(years)
+    Ok(buckets)
 }

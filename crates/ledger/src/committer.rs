@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow};
+use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow, Owner};
 
 use crate::booking::{self, BookingError};
 use crate::event::{
@@ -126,7 +126,7 @@ impl Group<'_> {
         if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)? {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
         }
-        let accumulators = booking::accumulators(&self.rows, &event.person)?;
+        let accumulators = booking::accumulators(&self.rows, &event.person, event.family_no.as_deref())?;
         let assigned = self.assign(event.booked_at_ms);
         let decision = catch_unwind(AssertUnwindSafe(|| decide(&accumulators, &assigned)))
             .map_err(|_| SettleError::Panicked)?
@@ -136,6 +136,11 @@ impl Group<'_> {
         for change in &decision.accumulators {
             if !changed.insert(&change.key) {
                 return Err(SettleError::ChangedTwice(change.key.clone()));
+            }
+            if let Owner::Family(family_no) = &change.key.owner
+                && event.family_no.as_ref() != Some(family_no)
+            {
+                return Err(SettleError::OtherFamily(change.key.clone()));
             }
         }
         self.book(Record {

@@ -59,6 +59,8 @@ pub struct SettleEvent {
     pub message: MessageKey,
     /// Whose accumulators it uses.
     pub person: PersonKey,
+    /// The person's family, whose shared accumulators the decision sees too and may change; nothing for none.
+    pub family_no: Option<Arc<str>>,
     /// The visit (`mdtrt_id`), settled at most once at a time per tenant and hospital.
     pub mdtrt_id: Arc<str>,
     /// When, in milliseconds since 1970-01-01 UTC; stamped by the shell, the ledger has no clock.
@@ -71,6 +73,7 @@ impl SettleEvent {
     pub(crate) fn check(&self) -> Result<(), TooLarge> {
         self.message.check()?;
         self.person.check()?;
+        check_text("family_no", self.family_no.as_deref().unwrap_or_default())?;
         check_text("mdtrt_id", &self.mdtrt_id)
     }
 }
@@ -152,7 +155,7 @@ pub struct Decision {
     pub medfee_sumamt: Money,
     /// Who bears it; sums to `medfee_sumamt`.
     pub postings: Vec<Posting>,
-    /// What it changes in the person's accumulators, each accumulator at most once.
+    /// What it changes in the accumulators of the person and of the event's family, each accumulator at most once.
     pub accumulators: Vec<AccumulatorChange>,
     /// The answer, stored and returned byte for byte.
     pub answer: Vec<u8>,

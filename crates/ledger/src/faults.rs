@@ -74,6 +74,7 @@ fn event(number: u32) -> SettleEvent {
             msgid: format!("m{number}").into(),
         },
         person: PersonKey { tenant: "t".into(), psn_no: "p".into() },
+        family_no: None,
         mdtrt_id: format!("v{number}").into(),
         booked_at_ms: 0,
         request: format!("request {number}").into_bytes(),

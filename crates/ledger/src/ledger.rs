@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use bedside_claim::Accumulators;
 
 use crate::booking;
+use crate::codec::check_text;
 use crate::committer::{self, Command, Delivery, Group};
 use crate::event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageRecord, PersonKey,
@@ -80,7 +81,8 @@ impl Ledger {
 
     /// Submits a settlement; never blocks.
     ///
-    /// On the committer's thread, `decide` gets the person's accumulators and what is assigned to it, at most once
+    /// On the committer's thread, `decide` gets the accumulators of the person and of the event's family, and what is
+    /// assigned to it, at most once
     /// and only when nothing is booked for the message; it must be pure and quick. `reply` gets the outcome there
     /// too, once it is on disk; it must not block, nor call [`Ledger::settle`] or [`Ledger::cancel`].
     ///
@@ -175,7 +177,7 @@ impl Ledger {
         Ok(Some(shared.segments.record(row.position, row.sequence)?.into_message()))
     }
 
-    /// The accumulators of a person; empty for one who is not known.
+    /// The person's own accumulators; empty for one who is not known.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -183,8 +185,31 @@ impl Ledger {
         if person.check().is_err() {
             return Ok(Accumulators::default());
         }
+        self.read_accumulators(person, None)
+    }
+
+    /// The accumulators of a person and those that the family shares, as a decision for both sees them.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn accumulators_with_family(
+        &self,
+        person: &PersonKey,
+        family_no: &str,
+    ) -> Result<Accumulators, ReadError> {
+        if person.check().is_err() || check_text("family_no", family_no).is_err() {
+            return Ok(Accumulators::default());
+        }
+        self.read_accumulators(person, Some(family_no))
+    }
+
+    fn read_accumulators(
+        &self,
+        person: &PersonKey,
+        family_no: Option<&str>,
+    ) -> Result<Accumulators, ReadError> {
         let _standing_still = self.inner.shared.tip();
-        Ok(booking::accumulators(&self.inner.shared.tables, person)?)
+        Ok(booking::accumulators(&self.inner.shared.tables, person, family_no)?)
     }
 
     /// The journal from its start to where it stands now.

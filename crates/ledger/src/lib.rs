@@ -32,6 +32,7 @@
 //! let event = SettleEvent {
 //!     message: MessageKey { tenant: "zj".into(), fixmedins_code: "H33010000001".into(), msgid: "m-1".into() },
 //!     person: PersonKey { tenant: "zj".into(), psn_no: "3300001".into() },
+//!     family_no: None,
 //!     mdtrt_id: "V1".into(),
 //!     booked_at_ms: 1_780_000_000_000,
 //!     request: b"the canonical content".to_vec(),

@@ -88,6 +88,8 @@ pub enum Rebuilt {
     Damaged(String),
     /// They were made from another journal.
     Disagree,
+    /// An earlier release wrote them; the journal it left is read as it is.
+    Outdated,
 }
 
 /// What was cut behind the last whole record.
@@ -228,12 +230,13 @@ fn find_tables(dir: &Path) -> TablesFound {
         Ok(tables) => tables,
         Err(error) => return TablesFound { usable: Err(unusable(error)), applied: None },
     };
-    match tables.applied() {
-        Ok(applied) => {
+    match (tables.applied(), tables.outdated()) {
+        (Ok(applied), Ok(true)) => TablesFound { usable: Err(Rebuilt::Outdated), applied },
+        (Ok(applied), Ok(false)) => {
             let checked = tables.check(applied.as_ref());
             TablesFound { usable: checked.map(|()| tables).map_err(unusable), applied }
         }
-        Err(error) => TablesFound { usable: Err(unusable(error)), applied: None },
+        (Err(error), _) | (_, Err(error)) => TablesFound { usable: Err(unusable(error)), applied: None },
     }
 }
 

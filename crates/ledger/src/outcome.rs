@@ -22,7 +22,7 @@ pub enum SettleError<E> {
     /// same message then tells.
     #[error("the ledger has stopped")]
     Stopped,
-    /// An identifier, the whole record or the person's year is longer than the ledger stores.
+    /// An identifier, the whole record or the accumulators of one term are longer than the ledger stores.
     #[error(transparent)]
     TooLarge(TooLarge),
     /// The ledger's own files could not be read. Nothing was booked.
@@ -62,6 +62,9 @@ pub enum SettleError<E> {
     /// An accumulator is changed twice by one decision.
     #[error("accumulator `{0}` is changed twice")]
     ChangedTwice(AccumulatorKey),
+    /// An accumulator of a family is changed that is not the event's.
+    #[error("accumulator `{0}` is not of the person's family")]
+    OtherFamily(AccumulatorKey),
     /// The changes were not computed from the accumulators given to the decision.
     #[error(transparent)]
     Stale(StaleChange),
@@ -97,7 +100,8 @@ pub enum CancelError<E> {
         /// By which cancellation.
         by: Arc<str>,
     },
-    /// A later settlement of the person in the benefit year stands; cancel that one first.
+    /// A later settlement stands in the person's benefit year, or in the order of an accumulator that this one changed,
+    /// be it a family member's; cancel that one first.
     #[error("settlement `{by}` must be cancelled first")]
     Blocked {
         /// The latest settlement that stands.

@@ -1,12 +1,12 @@
-//! One booked fact and its bytes: version 1 of the payload that `docs/ledger-format.md` describes.
+//! One booked fact and its bytes: version 2 of the payload that `docs/ledger-format.md` describes, and version 1 to read.
 //!
-//! Must not know where the bytes lie. Invariant: `decode(encode(record)) == record`, and no other byte string
-//! decodes to the same record. A new field is a new version; an old version is read for ever.
+//! Must not know where the bytes lie. Invariant: `decode(encode(record)) == record`, and no other byte string of that
+//! version decodes to the same record. A new field is a new version; an old version is read for ever.
 
 use std::fmt;
 use std::sync::Arc;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Date, Measure, Money, Owner, Term};
 
 use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
 use crate::event::{
@@ -16,7 +16,9 @@ use crate::event::{
 /// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Accumulators were the person's own, by benefit year, of four measures and without subjects.
+const VERSION_OF_YEARS: u8 = 1;
 const SETTLEMENT: u8 = 1;
 const CANCELLATION: u8 = 2;
 
@@ -53,7 +55,7 @@ pub struct Record {
     pub medfee_sumamt: Money,
     /// Who bears it; sums to `medfee_sumamt`.
     pub postings: Vec<Posting>,
-    /// What it changes in the person's accumulators.
+    /// What it changes in the accumulators of the person and the family.
     pub accumulators: Vec<AccumulatorChange>,
     /// The canonical bytes of the call's content.
     pub request: Vec<u8>,
@@ -165,9 +167,11 @@ impl Record {
     /// [`Malformed`] naming the field; no byte string panics.
     pub(crate) fn decode(sequence: u64, payload: &[u8]) -> Result<Record, Malformed> {
         let mut input = Decoder::of(payload);
-        if input.u8("version")? != VERSION {
-            return Err(Malformed("version"));
-        }
+        let decode_key: fn(&mut Decoder<'_>) -> _ = match input.u8("version")? {
+            VERSION => decode_key,
+            VERSION_OF_YEARS => decode_key_of_year,
+            _ => return Err(Malformed("version")),
+        };
         let entry = match input.u8("entry")? {
             SETTLEMENT => Entry::Settlement,
             CANCELLATION => Entry::Cancellation { of: input.u64("cancels")? },
@@ -190,8 +194,8 @@ impl Record {
             let account = input.text("account")?;
             postings.push(Posting { account, amount: Money::from_units(input.i64("amount")?) });
         }
-        // the key and two amounts
-        let count = input.count("accumulators", KEY_BYTES_MIN + 16)?;
+        // the key of either version and two amounts
+        let count = input.count("accumulators", KEY_BYTES_MIN.min(KEY_OF_YEAR_BYTES_MIN) + 16)?;
         let mut accumulators = Vec::with_capacity(count);
         for _ in 0..count {
             let key = decode_key(&mut input)?;
@@ -219,11 +223,12 @@ impl Record {
     }
 }
 
-/// Year, two empty texts, measure.
-pub(crate) const KEY_BYTES_MIN: usize = 2 + 1 + 1 + 1;
+/// Person, lifetime, two empty texts, measure, one more empty text.
+pub(crate) const KEY_BYTES_MIN: usize = 1 + 1 + 1 + 1 + 1 + 1;
 
 pub(crate) fn encode_key(out: &mut Encoder, key: &AccumulatorKey) -> Result<(), TooLarge> {
-    out.i16(key.benefit_year);
+    encode_owner(out, &key.owner)?;
+    encode_term(out, &key.term)?;
     out.text("pack", &key.pack)?;
     out.text("benefit", &key.benefit)?;
     out.u8(match key.measure {
@@ -231,12 +236,37 @@ pub(crate) fn encode_key(out: &mut Encoder, key: &AccumulatorKey) -> Result<(), 
         Measure::Deductible => 1,
         Measure::DeductibleStandard => 2,
         Measure::Paid => 3,
+        Measure::Counted => 4,
+        Measure::Times => 5,
+        Measure::Days => 6,
     });
-    Ok(())
+    out.text("subject", &key.subject)
 }
 
 pub(crate) fn decode_key(input: &mut Decoder<'_>) -> Result<AccumulatorKey, Malformed> {
-    let benefit_year = input.i16("benefit_year")?;
+    let owner = decode_owner(input)?;
+    let term = decode_term(input)?;
+    let pack = input.text("pack")?;
+    let benefit = input.text("benefit")?;
+    let measure = match input.u8("measure")? {
+        0 => Measure::Base,
+        1 => Measure::Deductible,
+        2 => Measure::DeductibleStandard,
+        3 => Measure::Paid,
+        4 => Measure::Counted,
+        5 => Measure::Times,
+        6 => Measure::Days,
+        _ => return Err(Malformed("measure")),
+    };
+    Ok(AccumulatorKey { owner, term, pack, benefit, measure, subject: input.text("subject")? })
+}
+
+/// Year, two empty texts, measure.
+const KEY_OF_YEAR_BYTES_MIN: usize = 2 + 1 + 1 + 1;
+
+/// The key as version 1 wrote it.
+fn decode_key_of_year(input: &mut Decoder<'_>) -> Result<AccumulatorKey, Malformed> {
+    let year = input.i16("benefit_year")?;
     let pack = input.text("pack")?;
     let benefit = input.text("benefit")?;
     let measure = match input.u8("measure")? {
@@ -246,7 +276,63 @@ pub(crate) fn decode_key(input: &mut Decoder<'_>) -> Result<AccumulatorKey, Malf
         3 => Measure::Paid,
         _ => return Err(Malformed("measure")),
     };
-    Ok(AccumulatorKey { benefit_year, pack, benefit, measure })
+    Ok(AccumulatorKey::of_year(year, pack, benefit, measure))
+}
+
+pub(crate) fn encode_owner(out: &mut Encoder, owner: &Owner) -> Result<(), TooLarge> {
+    match owner {
+        Owner::Person => out.u8(0),
+        Owner::Family(family_no) => {
+            out.u8(1);
+            out.text("family_no", family_no)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_owner(input: &mut Decoder<'_>) -> Result<Owner, Malformed> {
+    match input.u8("owner")? {
+        0 => Ok(Owner::Person),
+        1 => Ok(Owner::Family(input.text("family_no")?)),
+        _ => Err(Malformed("owner")),
+    }
+}
+
+pub(crate) fn encode_term(out: &mut Encoder, term: &Term) -> Result<(), TooLarge> {
+    match term {
+        Term::Year(year) => {
+            out.u8(0);
+            out.i16(*year);
+        }
+        Term::PolicyPeriod(from) => {
+            out.u8(1);
+            out.i16(from.year());
+            out.u8(from.month().cast_unsigned());
+            out.u8(from.day().cast_unsigned());
+        }
+        Term::Event(evt_no) => {
+            out.u8(2);
+            out.text("evt_no", evt_no)?;
+        }
+        Term::Lifetime => out.u8(3),
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_term(input: &mut Decoder<'_>) -> Result<Term, Malformed> {
+    match input.u8("term")? {
+        0 => Ok(Term::Year(input.i16("year")?)),
+        1 => {
+            let year = input.i16("policy_period")?;
+            let month = input.u8("policy_period")?.cast_signed();
+            let day = input.u8("policy_period")?.cast_signed();
+            let from = Date::new(year, month, day).map_err(|_| Malformed("policy_period"))?;
+            Ok(Term::PolicyPeriod(from))
+        }
+        2 => Ok(Term::Event(input.text("evt_no")?)),
+        3 => Ok(Term::Lifetime),
+        _ => Err(Malformed("term")),
+    }
 }
 
 #[cfg(test)]
@@ -262,14 +348,31 @@ mod tests {
         any::<i64>().prop_map(Money::from_units)
     }
 
-    fn change() -> impl Strategy<Value = AccumulatorChange> {
-        (any::<i16>(), text(), text(), 0usize..4, money(), money()).prop_map(
-            |(benefit_year, pack, benefit, measure, before, after)| AccumulatorChange {
-                key: AccumulatorKey { benefit_year, pack, benefit, measure: Measure::ALL[measure] },
-                before,
-                after,
+    fn key() -> impl Strategy<Value = AccumulatorKey> {
+        let owner = prop_oneof![Just(Owner::Person), text().prop_map(Owner::Family)];
+        let date = (any::<i16>(), 1i8..=12, 1i8..=31).prop_filter_map("a date", |(year, month, day)| {
+            Date::new(year, month, day).ok().map(Term::PolicyPeriod)
+        });
+        let term = prop_oneof![
+            4 => any::<i16>().prop_map(Term::Year),
+            1 => date,
+            2 => text().prop_map(Term::Event),
+            1 => Just(Term::Lifetime)
+        ];
+        (owner, term, text(), text(), 0usize..Measure::ALL.len(), text()).prop_map(
+            |(owner, term, pack, benefit, measure, subject)| AccumulatorKey {
+                owner,
+                term,
+                pack,
+                benefit,
+                measure: Measure::ALL[measure],
+                subject,
             },
         )
+    }
+
+    fn change() -> impl Strategy<Value = AccumulatorChange> {
+        (key(), money(), money()).prop_map(|(key, before, after)| AccumulatorChange { key, before, after })
     }
 
     prop_compose! {
@@ -318,9 +421,11 @@ mod tests {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), entry in 0u8..4) {
             let _ = Record::decode(1, &bytes);
-            if bytes.len() > 2 {
-                (bytes[0], bytes[1]) = (VERSION, entry);
-                let _ = Record::decode(1, &bytes);
+            for version in [VERSION_OF_YEARS, VERSION] {
+                if bytes.len() > 2 {
+                    (bytes[0], bytes[1]) = (version, entry);
+                    let _ = Record::decode(1, &bytes);
+                }
             }
         }
 
@@ -329,16 +434,19 @@ mod tests {
             let mut payload = record.encode().unwrap();
             let at = at.index(payload.len());
             payload[at] = byte;
-            if let Ok(decoded) = Record::decode(record.sequence, &payload) {
+            if payload[0] == VERSION && let Ok(decoded) = Record::decode(record.sequence, &payload) {
                 prop_assert_eq!(decoded.encode().unwrap(), payload);
             }
         }
     }
 
-    /// Version 1 as it lies on disks: this text changes only together with a new version.
-    #[test]
-    fn version_1_is_these_bytes() {
-        let record = Record {
+    fn hex(parts: &[&str]) -> Vec<u8> {
+        let digits = parts.concat();
+        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    }
+
+    fn cancellation(accumulators: Vec<AccumulatorChange>) -> Record {
+        Record {
             sequence: 7,
             entry: Entry::Cancellation { of: 5 },
             message: MessageKey { tenant: "t".into(), fixmedins_code: "H1".into(), msgid: "m".into() },
@@ -348,49 +456,69 @@ mod tests {
             benefit_year: 2026,
             medfee_sumamt: Money::from_units(-2),
             postings: vec![Posting { account: "cash".into(), amount: Money::from_units(-2) }],
-            accumulators: vec![AccumulatorChange {
-                key: AccumulatorKey {
-                    benefit_year: 2026,
-                    pack: "a/b".into(),
-                    benefit: "x".into(),
-                    measure: Measure::Paid,
-                },
-                before: Money::from_units(3),
-                after: Money::ZERO,
-            }],
+            accumulators,
             request: b"req".to_vec(),
             answer: Arc::from(*b"ok"),
+        }
+    }
+
+    const BEFORE_THE_ACCUMULATORS: [&str; 13] = [
+        "02",
+        "0500000000000000",
+        "0100000000000000",
+        "ea07",
+        "feffffffffffffff",
+        "0174",
+        "024831",
+        "016d",
+        "0174",
+        "0170",
+        "0176",
+        "01000000",
+        "0463617368feffffffffffffff",
+    ];
+    const AMOUNTS: &str = "03000000000000000000000000000000";
+    const BEHIND: &str = "03000000726571020000006f6b";
+
+    fn change_of(key: AccumulatorKey) -> AccumulatorChange {
+        AccumulatorChange { key, before: Money::from_units(3), after: Money::ZERO }
+    }
+
+    /// Version 1 as it lies on disks: it is read for ever, and never written again.
+    #[test]
+    fn version_1_was_these_bytes() {
+        let head = BEFORE_THE_ACCUMULATORS.concat();
+        let key = AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid);
+        let payload = hex(&["01", &head, "01000000", "ea07", "03612f62", "0178", "03", AMOUNTS, BEHIND]);
+        assert_eq!(Record::decode(7, &payload).unwrap(), cancellation(vec![change_of(key)]));
+        let no_such_measure =
+            hex(&["01", &head, "01000000", "ea07", "03612f62", "0178", "04", AMOUNTS, BEHIND]);
+        assert_eq!(Record::decode(7, &no_such_measure), Err(Malformed("measure")));
+    }
+
+    /// Version 2 as it lies on disks: this text changes only together with a new version.
+    #[test]
+    fn version_2_is_these_bytes() {
+        let head = BEFORE_THE_ACCUMULATORS.concat();
+        let of_year = AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid);
+        let key = |owner: Owner, term: Term, measure: Measure, subject: &str| {
+            change_of(AccumulatorKey { owner, term, measure, subject: subject.into(), ..of_year.clone() })
         };
-        let hex: String = record.encode().unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
-        let expected = [
-            "01",
-            "02",
-            "0500000000000000",
-            "0100000000000000",
-            "ea07",
-            "feffffffffffffff",
-            "0174",
-            "024831",
-            "016d",
-            "0174",
-            "0170",
-            "0176",
-            "01000000",
-            "0463617368",
-            "feffffffffffffff",
-            "01000000",
-            "ea07",
-            "03612f62",
-            "0178",
-            "03",
-            "0300000000000000",
-            "0000000000000000",
-            "03000000",
-            "726571",
-            "02000000",
-            "6f6b",
-        ];
-        assert_eq!(hex, expected.concat());
+        let date = Date::new(2026, 7, 31).unwrap();
+        let record = cancellation(vec![
+            change_of(of_year.clone()),
+            key(Owner::Family("F".into()), Term::PolicyPeriod(date), Measure::Counted, "MRI"),
+            key(Owner::Person, Term::Event("E1".into()), Measure::Days, ""),
+            key(Owner::Person, Term::Lifetime, Measure::Times, ""),
+        ]);
+        let expected = hex(&[
+            "02", &head, "04000000", "00", "00", "ea07", "03612f62", "0178", "03", "00", AMOUNTS, "01",
+            "0146", "01", "ea07", "07", "1f", "03612f62", "0178", "04", "034d5249", AMOUNTS, "00", "02",
+            "024531", "03612f62", "0178", "06", "00", AMOUNTS, "00", "03", "03612f62", "0178", "05", "00",
+            AMOUNTS, BEHIND,
+        ]);
+        assert_eq!(record.encode().unwrap(), expected);
+        assert_eq!(Record::decode(7, &expected).unwrap(), record);
     }
 
     #[test]

@@ -5,21 +5,26 @@
 
 use std::collections::BTreeMap;
 
-use bedside_claim::{Accumulators, Money};
+use bedside_claim::{AccumulatorKey, Accumulators, Money, Owner, Term};
 
 use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
 use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
-use crate::record::{KEY_BYTES_MIN, decode_key, encode_key};
+use crate::record::{
+    KEY_BYTES_MIN, decode_key, decode_owner, decode_term, encode_key, encode_owner, encode_term,
+};
 
 /// The longest body of a row, in bytes.
 pub(crate) const ROW_BYTES_MAX: usize = 60 * 1024;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Rows of an earlier release, which knew the person's years only: of those, the applied row alone is still read.
+const VERSION_OF_YEARS: u8 = 1;
 
 /// Every key begins with the letter of its kind.
 pub(crate) const APPLIED_KEY: &[u8] = b"@";
 const ACCUMULATORS: u8 = b'a';
+const FAMILY: u8 = b'f';
 const MESSAGE: u8 = b'm';
 const SETTLEMENT: u8 = b's';
 const VISIT: u8 = b'v';
@@ -47,7 +52,25 @@ pub(crate) fn settlement_key(sequence: u64) -> Vec<u8> {
     key.finish()
 }
 
-/// What the keys of a person's years begin with.
+/// The accumulators that stand in one row, and the settlements that stand in one order: one owner's, over one term.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bucket {
+    pub(crate) owner: Owner,
+    pub(crate) term: Term,
+}
+
+impl Bucket {
+    pub(crate) fn of(key: &AccumulatorKey) -> Bucket {
+        Bucket { owner: key.owner.clone(), term: key.term.clone() }
+    }
+
+    /// The person's own benefit year, whose order every settlement joins.
+    pub(crate) fn own_year(benefit_year: i16) -> Bucket {
+        Bucket { owner: Owner::Person, term: Term::Year(benefit_year) }
+    }
+}
+
+/// What the keys of a person's buckets begin with.
 pub(crate) fn person_prefix(person: &PersonKey) -> Result<Vec<u8>, TooLarge> {
     let mut key = Encoder::with(ACCUMULATORS);
     key.text("tenant", &person.tenant)?;
@@ -55,11 +78,23 @@ pub(crate) fn person_prefix(person: &PersonKey) -> Result<Vec<u8>, TooLarge> {
     Ok(key.finish())
 }
 
-pub(crate) fn year_key(person: &PersonKey, year: i16) -> Result<Vec<u8>, TooLarge> {
-    let mut key = person_prefix(person)?;
-    // The sign bit turned, big-endian: byte order is the order of years.
-    key.extend_from_slice(&((year.cast_unsigned()) ^ 0x8000).to_be_bytes());
-    Ok(key)
+/// What the keys of a family's buckets begin with.
+pub(crate) fn family_prefix(tenant: &str, family_no: &str) -> Result<Vec<u8>, TooLarge> {
+    let mut key = Encoder::with(FAMILY);
+    key.text("tenant", tenant)?;
+    key.text("family_no", family_no)?;
+    Ok(key.finish())
+}
+
+/// The key of a bucket that the person uses: his own, or one of his family in the same tenant.
+pub(crate) fn bucket_key(person: &PersonKey, bucket: &Bucket) -> Result<Vec<u8>, TooLarge> {
+    let mut key = Encoder::default();
+    key.raw(&match &bucket.owner {
+        Owner::Person => person_prefix(person)?,
+        Owner::Family(family_no) => family_prefix(&person.tenant, family_no)?,
+    });
+    encode_term(&mut key, &bucket.term)?;
+    Ok(key.finish())
 }
 
 fn version(input: &mut Decoder<'_>) -> Result<(), Malformed> {
@@ -90,6 +125,12 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
+    /// Whether the body is of an earlier release: it tells how far the journal once reached, but its rows are made
+    /// again.
+    pub(crate) fn is_outdated(body: &[u8]) -> bool {
+        body.first() == Some(&VERSION_OF_YEARS)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::with(VERSION);
         out.u64(self.sequence);
@@ -102,7 +143,10 @@ impl Applied {
 
     pub(crate) fn decode(body: &[u8]) -> Result<Applied, Malformed> {
         let mut input = Decoder::of(body);
-        version(&mut input)?;
+        if input.u8("version")? != VERSION_OF_YEARS {
+            input = Decoder::of(body);
+            version(&mut input)?;
+        }
         let applied = Applied {
             sequence: input.u64("sequence")?,
             hash: input.array("hash")?,
@@ -177,9 +221,9 @@ pub(crate) struct CancelledBy {
 pub(crate) struct SettlementRow {
     pub(crate) position: Position,
     pub(crate) cancelled: Option<CancelledBy>,
-    /// For each year it touches, the settlement of the person that stood last before it (zero: none). Settlements
-    /// are cancelled latest first, so these links are a stack and going back needs no search.
-    pub(crate) before: BTreeMap<i16, u64>,
+    /// For each bucket it touches, the settlement that stood last in it before (zero: none). Settlements are
+    /// cancelled latest first, so these links are a stack and going back needs no search.
+    pub(crate) before: BTreeMap<Bucket, u64>,
 }
 
 impl SettlementRow {
@@ -194,12 +238,13 @@ impl SettlementRow {
                 out.i64(by.at_ms);
             }
         }
-        out.length("years", self.before.len())?;
-        for (year, sequence) in &self.before {
-            out.i16(*year);
+        out.length("buckets", self.before.len())?;
+        for (bucket, sequence) in &self.before {
+            encode_owner(&mut out, &bucket.owner)?;
+            encode_term(&mut out, &bucket.term)?;
             out.u64(*sequence);
         }
-        at_most_a_row("years", out.finish())
+        at_most_a_row("buckets", out.finish())
     }
 
     pub(crate) fn decode(body: &[u8]) -> Result<SettlementRow, Malformed> {
@@ -211,29 +256,31 @@ impl SettlementRow {
             1 => Some(CancelledBy { sequence: input.u64("by")?, at_ms: input.i64("at_ms")? }),
             _ => return Err(Malformed("cancelled")),
         };
-        let count = input.count("years", 10)?;
+        // a person's lifetime, and the sequence
+        let count = input.count("buckets", 1 + 1 + 8)?;
         let mut before = BTreeMap::new();
         for _ in 0..count {
-            before.insert(input.i16("year")?, input.u64("before")?);
+            let bucket = Bucket { owner: decode_owner(&mut input)?, term: decode_term(&mut input)? };
+            before.insert(bucket, input.u64("before")?);
         }
         input.end("settlement")?;
         Ok(SettlementRow { position, cancelled, before })
     }
 }
 
-/// One benefit year of a person.
+/// One bucket as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct YearRow {
-    /// The last settlement that touches the year and stands; zero for none.
+pub(crate) struct BucketRow {
+    /// The last settlement that touches the bucket and stands; zero for none.
     pub(crate) latest: u64,
-    /// The accumulators of the year.
+    /// The accumulators in it.
     pub(crate) accumulators: Accumulators,
 }
 
-impl YearRow {
-    /// The body, or nothing for a year in which nothing stands.
+impl BucketRow {
+    /// The body, or nothing for a bucket in which nothing stands.
     pub(crate) fn encode(&self) -> Result<Option<Vec<u8>>, TooLarge> {
-        if *self == YearRow::default() {
+        if *self == BucketRow::default() {
             return Ok(None);
         }
         let mut out = Encoder::with(VERSION);
@@ -246,7 +293,7 @@ impl YearRow {
         at_most_a_row("accumulators", out.finish()).map(Some)
     }
 
-    pub(crate) fn decode(body: &[u8]) -> Result<YearRow, Malformed> {
+    pub(crate) fn decode(body: &[u8]) -> Result<BucketRow, Malformed> {
         let mut input = Decoder::of(body);
         version(&mut input)?;
         let latest = input.u64("latest")?;
@@ -256,8 +303,8 @@ impl YearRow {
             let key = decode_key(&mut input)?;
             accumulators.set(key, Money::from_units(input.i64("value")?));
         }
-        input.end("year")?;
-        Ok(YearRow { latest, accumulators })
+        input.end("bucket")?;
+        Ok(BucketRow { latest, accumulators })
     }
 }
 
@@ -288,22 +335,52 @@ mod tests {
         assert!(message("a", "b", &"x".repeat(255)).len() < 1024);
         let person = |tenant: &str, psn_no: &str| PersonKey { tenant: tenant.into(), psn_no: psn_no.into() };
         let prefix = person_prefix(&person("t", "1")).unwrap();
-        assert!(year_key(&person("t", "1"), 2026).unwrap().starts_with(&prefix));
-        assert!(!year_key(&person("t", "12"), 2026).unwrap().starts_with(&prefix));
+        let year = Bucket::own_year(2026);
+        assert!(bucket_key(&person("t", "1"), &year).unwrap().starts_with(&prefix));
+        assert!(!bucket_key(&person("t", "12"), &year).unwrap().starts_with(&prefix));
+        // a family's bucket is the same row for each of its members, and never a person's of the same number
+        let family = Bucket { owner: Owner::Family("1".into()), ..year };
+        let shared = bucket_key(&person("t", "1"), &family).unwrap();
+        assert_eq!(shared, bucket_key(&person("t", "2"), &family).unwrap());
+        assert!(shared.starts_with(&family_prefix("t", "1").unwrap()) && !shared.starts_with(&prefix));
+        assert_ne!(shared, bucket_key(&person("u", "1"), &family).unwrap());
+    }
+
+    /// How far the journal once reached is known also from tables that an earlier release left.
+    #[test]
+    fn the_applied_row_of_version_1_is_read() {
+        let applied = Applied {
+            sequence: 7,
+            hash: [3; 32],
+            position: Position { segment: 1, offset: 64 },
+            rows: 5,
+            sum: 9,
+        };
+        let mut body = applied.encode();
+        assert!(!Applied::is_outdated(&body));
+        body[0] = VERSION_OF_YEARS;
+        assert!(Applied::is_outdated(&body));
+        assert_eq!(Applied::decode(&body).unwrap(), applied);
+        body[0] = 3;
+        assert_eq!(Applied::decode(&body), Err(Malformed("version")));
+        assert_eq!(decode_visit(&[1, 0, 0, 0, 0, 0, 0, 0, 0]), Err(Malformed("version")));
+    }
+
+    fn bucket() -> impl Strategy<Value = Bucket> {
+        let owner = prop_oneof![Just(Owner::Person), "[a-z]{0,4}".prop_map(|it| Owner::Family(it.into()))];
+        let term = prop_oneof![
+            any::<i16>().prop_map(Term::Year),
+            "[a-z]{0,4}".prop_map(|it| Term::Event(it.into())),
+            Just(Term::Lifetime)
+        ];
+        (owner, term).prop_map(|(owner, term)| Bucket { owner, term })
     }
 
     proptest! {
         #[test]
-        fn years_sort(a in any::<i16>(), b in any::<i16>()) {
-            let person = PersonKey { tenant: "t".into(), psn_no: "p".into() };
-            let (x, y) = (year_key(&person, a).unwrap(), year_key(&person, b).unwrap());
-            prop_assert_eq!(x.cmp(&y), a.cmp(&b));
-        }
-
-        #[test]
         fn no_bytes_panic(mut body in proptest::collection::vec(any::<u8>(), 0..120)) {
             let decode = |body: &[u8]| {
-                let _ = (MessageRow::decode(body), SettlementRow::decode(body), YearRow::decode(body));
+                let _ = (MessageRow::decode(body), SettlementRow::decode(body), BucketRow::decode(body));
                 let _ = (Applied::decode(body), decode_visit(body));
             };
             decode(&body);
@@ -314,13 +391,13 @@ mod tests {
         }
 
         #[test]
-        fn rows_round_trip(numbers in any::<(u64, u64, u64, u64, i64)>(), years in proptest::collection::btree_map(any::<i16>(), any::<u64>(), 0..4), cancelled in any::<bool>()) {
+        fn rows_round_trip(numbers in any::<(u64, u64, u64, u64, i64)>(), before in proptest::collection::btree_map(bucket(), any::<u64>(), 0..4), cancelled in any::<bool>()) {
             let (sequence, segment, offset, rows, at_ms) = numbers;
             let position = Position { segment, offset };
             let row = SettlementRow {
                 position,
                 cancelled: cancelled.then_some(CancelledBy { sequence, at_ms }),
-                before: years,
+                before,
             };
             prop_assert_eq!(SettlementRow::decode(&row.encode().unwrap()).unwrap(), row);
             let applied = Applied { sequence, hash: [3; 32], position, rows, sum: segment };

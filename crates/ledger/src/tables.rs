@@ -146,6 +146,11 @@ impl Tables {
         Ok(self.row(APPLIED_KEY)?.as_deref().map(Applied::decode).transpose()?)
     }
 
+    /// Whether an earlier release wrote them, whose rows are not read.
+    pub(crate) fn outdated(&self) -> Result<bool, TablesError> {
+        Ok(self.row(APPLIED_KEY)?.as_deref().is_some_and(Applied::is_outdated))
+    }
+
     /// Reads every row and compares them with what was written, up to `applied` (nothing: a new store).
     pub(crate) fn check(&self, applied: Option<&Applied>) -> Result<(), TablesError> {
         let mut found = Totals::default();

@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bedside_claim::{Accumulators, Money, Overflow};
+use bedside_claim::{Accumulators, Money, Overflow, Owner, Term};
 
 use crate::booking;
 use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
 use crate::record::{Entry, Record};
-use crate::rows::{MessageRow, SettlementRow, YearRow};
+use crate::rows::{Bucket, BucketRow, MessageRow, SettlementRow};
 use crate::scan::{Place, Scanner};
 use crate::segments::{Damage, ReadError, damaged};
 use crate::shared::Shared;
@@ -99,7 +99,7 @@ pub enum Broken {
     /// It does not mirror what it cancels.
     #[error("it does not mirror what it cancels")]
     NoMirror,
-    /// It cancels a settlement before a later one of the person's year.
+    /// It cancels a settlement before a later one of the person's benefit year or of an accumulator it changed.
     #[error("it cancels a settlement before a later one")]
     CancelsEarlier,
 }
@@ -123,10 +123,13 @@ struct Folded {
     record: Record,
     position: Position,
     cancelled: Option<(u64, i64)>,
-    before: BTreeMap<i16, u64>,
+    before: BTreeMap<Bucket, u64>,
 }
 
 type Visit = (Arc<str>, Arc<str>, Arc<str>);
+
+/// Tenant, then the person's number or nothing, then the bucket: a family's is nobody's own.
+type Shelf = (Arc<str>, Option<Arc<str>>, Bucket);
 
 #[derive(Default)]
 struct Fold {
@@ -134,9 +137,9 @@ struct Fold {
     settlements: BTreeMap<u64, Folded>,
     cancellations: u64,
     visits: BTreeMap<Visit, u64>,
-    persons: BTreeMap<PersonKey, Accumulators>,
-    /// The settlements that stand, by person and each year they touch.
-    standing: BTreeMap<(PersonKey, i16), BTreeSet<u64>>,
+    persons: BTreeSet<PersonKey>,
+    /// The accumulators, and the settlements that stand, by each bucket that they touch.
+    shelves: BTreeMap<Shelf, (BTreeSet<u64>, Accumulators)>,
     accounts: BTreeMap<Arc<str>, i128>,
     receivables: BTreeMap<(Arc<str>, Arc<str>), i128>,
 }
@@ -163,8 +166,12 @@ impl Fold {
             return Err(Broken::MessageTwice);
         }
         self.post(&record)?;
-        let accumulators = self.persons.entry(record.person.clone()).or_default();
-        accumulators.apply(&record.accumulators).map_err(|_| Broken::Accumulators)?;
+        self.persons.insert(record.person.clone());
+        for change in &record.accumulators {
+            let shelf = shelf_of(&record, Bucket::of(&change.key));
+            let (_, accumulators) = self.shelves.entry(shelf).or_default();
+            accumulators.apply(std::slice::from_ref(change)).map_err(|_| Broken::Accumulators)?;
+        }
         let MessageKey { tenant, fixmedins_code, .. } = &record.message;
         let visit = (Arc::clone(tenant), Arc::clone(fixmedins_code), Arc::clone(&record.mdtrt_id));
         match record.entry {
@@ -173,9 +180,9 @@ impl Fold {
                     return Err(Broken::VisitTwice);
                 }
                 let mut before = BTreeMap::new();
-                for year in years(&record) {
-                    let order = self.standing.entry((record.person.clone(), year)).or_default();
-                    before.insert(year, order.last().copied().unwrap_or_default());
+                for bucket in buckets(&record) {
+                    let (order, _) = self.shelves.entry(shelf_of(&record, bucket.clone())).or_default();
+                    before.insert(bucket, order.last().copied().unwrap_or_default());
                     order.insert(record.sequence);
                 }
                 // Requests and answers are what is large; the fold needs neither.
@@ -192,8 +199,8 @@ impl Fold {
                 if !mirrors(&record, &folded.record) {
                     return Err(Broken::NoMirror);
                 }
-                for year in years(&record) {
-                    let order = self.standing.entry((record.person.clone(), year)).or_default();
+                for bucket in buckets(&record) {
+                    let (order, _) = self.shelves.entry(shelf_of(&record, bucket)).or_default();
                     if order.pop_last() != Some(of) {
                         return Err(Broken::CancelsEarlier);
                     }
@@ -274,19 +281,19 @@ impl Fold {
             let found = booking::visit(tables, &hospital, mdtrt_id).map_err(ReadError::from)?;
             hold(found == Some(*sequence), "the visit", *sequence)?;
         }
-        for ((person, year), order) in &self.standing {
-            let mut expected =
-                YearRow { latest: order.last().copied().unwrap_or_default(), ..YearRow::default() };
-            let all = self.persons.get(person).into_iter().flat_map(Accumulators::iter);
-            for (key, value) in all.filter(|(key, _)| key.benefit_year == *year) {
-                expected.accumulators.set(key.clone(), value);
-            }
-            let found = booking::year(tables, person, *year).map_err(ReadError::from)?;
-            if expected == YearRow::default() {
+        for ((tenant, psn_no, bucket), (order, accumulators)) in &self.shelves {
+            let latest = order.last().copied().unwrap_or_default();
+            let expected = BucketRow { latest, accumulators: accumulators.clone() };
+            if expected == BucketRow::default() {
                 // No row; a stray one is noticed by the count.
                 continue;
             }
-            hold(found == expected, "the accumulators", expected.latest)?;
+            let person = PersonKey {
+                tenant: Arc::clone(tenant),
+                psn_no: psn_no.clone().unwrap_or_else(|| Arc::from("")),
+            };
+            let found = booking::bucket(tables, &person, bucket).map_err(ReadError::from)?;
+            hold(found == expected, "the accumulators", latest)?;
         }
         let mut found = 0u64;
         tables
@@ -307,10 +314,19 @@ impl Folded {
     }
 }
 
-fn years(record: &Record) -> BTreeSet<i16> {
-    let mut years: BTreeSet<i16> = record.accumulators.iter().map(|change| change.key.benefit_year).collect();
-    years.insert(record.benefit_year);
-    years
+fn buckets(record: &Record) -> BTreeSet<Bucket> {
+    let mut buckets: BTreeSet<Bucket> =
+        record.accumulators.iter().map(|change| Bucket::of(&change.key)).collect();
+    buckets.insert(Bucket { owner: Owner::Person, term: Term::Year(record.benefit_year) });
+    buckets
+}
+
+fn shelf_of(record: &Record, bucket: Bucket) -> Shelf {
+    let PersonKey { tenant, psn_no } = &record.person;
+    match bucket.owner {
+        Owner::Person => (Arc::clone(tenant), Some(Arc::clone(psn_no)), bucket),
+        Owner::Family(_) => (Arc::clone(tenant), None, bucket),
+    }
 }
 
 /// Same person, hospital, visit and year; every amount negated, every change turned round.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
-use bedside_claim::Money;
+use bedside_claim::{AccumulatorKey, Accumulators, Date, Money, Owner, Term};
 use bedside_ledger::*;
 use hospital::*;
 
@@ -272,6 +272,106 @@ fn years_do_not_block_each_other_unless_a_settlement_touches_both() {
     cancel(&ledger, "c2", "p1", &ids[2]).unwrap();
     cancel(&ledger, "c3", "p1", &ids[1]).unwrap();
     ledger.verify().unwrap();
+}
+
+/// What `halves` decides, but the cap is shared by the family.
+fn shared_halves(
+    family_no: &str,
+    fen: i64,
+) -> impl Fn(&Accumulators, &Assigned) -> Result<Decision, Infallible> + Send + 'static {
+    let key = AccumulatorKey { owner: Owner::Family(family_no.into()), ..paid_key(2026) };
+    let decide = halves(2026, fen);
+    move |accumulators, assigned| {
+        let mut own = Accumulators::default();
+        own.set(paid_key(2026), accumulators.get(&key));
+        let mut decision = decide(&own, assigned)?;
+        decision.accumulators[0].key = key.clone();
+        Ok(decision)
+    }
+}
+
+fn settle_shared(ledger: &Ledger, msgid: &str, psn_no: &str, family_no: &str, fen: i64) -> Arc<str> {
+    let event = SettleEvent { family_no: Some(family_no.into()), ..settle_event(msgid, psn_no, msgid, fen) };
+    let committed = ledger.settle(event, shared_halves(family_no, fen)).unwrap();
+    Arc::clone(&committed.receipt().setl_id)
+}
+
+#[test]
+fn members_of_a_family_use_up_one_accumulator() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    let shared = AccumulatorKey { owner: Owner::Family("F1".into()), ..paid_key(2026) };
+    let first = settle_shared(&ledger, "m1", "p1", "F1", 150_00);
+    let second = settle_shared(&ledger, "m2", "p2", "F1", 90_00);
+    settle_shared(&ledger, "m3", "p3", "F2", 90_00);
+    assert_eq!(ledger.settlement("zj", &second).unwrap().unwrap().postings[0].amount.units(), 25_00);
+    for psn_no in ["p1", "p2", "new"] {
+        let seen = ledger.accumulators_with_family(&person(psn_no), "F1").unwrap();
+        assert_eq!(seen.get(&shared).units(), CAP_YEAR, "{psn_no}");
+        assert!(ledger.accumulators(&person(psn_no)).unwrap().is_empty(), "nothing of his own");
+    }
+    let elsewhere = PersonKey { tenant: "other".into(), psn_no: "p1".into() };
+    assert!(ledger.accumulators_with_family(&elsewhere, "F1").unwrap().is_empty());
+
+    // the order of the family's accumulator holds across its members, and only there
+    let error = cancel(&ledger, "c1", "p1", &first).unwrap_err();
+    assert!(matches!(&error, CancelError::Blocked { by } if *by == second), "{error:?}");
+    let verification = ledger.verify().unwrap();
+    drop(ledger);
+    std::fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    let ledger = open(dir.path());
+    assert_eq!(ledger.verify().unwrap(), verification);
+    cancel(&ledger, "c1", "p2", &second).unwrap();
+    cancel(&ledger, "c2", "p1", &first).unwrap();
+    assert!(ledger.accumulators_with_family(&person("p1"), "F1").unwrap().is_empty());
+    assert_eq!(ledger.verify().unwrap().persons, 3);
+}
+
+#[test]
+fn another_familys_accumulator_is_out_of_reach() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    settle_shared(&ledger, "m1", "p1", "F1", 150_00);
+    for family_no in [None, Some("F2".into())] {
+        let event = SettleEvent { family_no, ..settle_event("m2", "p1", "v2", 10_00) };
+        let outcome = ledger.settle(event, |accumulators: &Accumulators, assigned: &Assigned| {
+            assert!(accumulators.is_empty(), "the decision sees its own family's only");
+            shared_halves("F1", 10_00)(accumulators, assigned)
+        });
+        let error = outcome.unwrap_err();
+        assert!(matches!(&error, SettleError::OtherFamily(key) if key.owner == Owner::Family("F1".into())));
+    }
+    assert_eq!(ledger.verify().unwrap().records, 1);
+}
+
+#[test]
+fn every_term_has_its_own_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    let policy = |month| Term::PolicyPeriod(Date::new(2026, month, 1).unwrap());
+    let terms = [Term::Lifetime, policy(7), policy(8), Term::Event("E1".into()), Term::Lifetime];
+    let mut ids = Vec::new();
+    for (number, term) in terms.iter().enumerate() {
+        let (year, term) = (2020 + i16::try_from(number).unwrap(), term.clone());
+        let event = settle_event(&format!("m{number}"), "p1", &format!("v{number}"), 10_00);
+        let committed = ledger.settle(event, move |accumulators: &Accumulators, assigned: &Assigned| {
+            let key = AccumulatorKey { term: term.clone(), subject: "MRI".into(), ..paid_key(2026) };
+            let before = accumulators.get(&key);
+            let after = before.plus(Money::from_units(1)).unwrap();
+            let mut decision = halves(year, 10_00)(&Accumulators::default(), assigned)?;
+            decision.accumulators = vec![bedside_claim::AccumulatorChange { key, before, after }];
+            Ok::<_, Infallible>(decision)
+        });
+        ids.push(Arc::clone(&committed.unwrap().receipt().setl_id));
+    }
+    // the lifetime is touched again by the last one; the other terms and years stand alone
+    let error = cancel(&ledger, "c0", "p1", &ids[0]).unwrap_err();
+    assert!(matches!(&error, CancelError::Blocked { by } if *by == ids[4]), "{error:?}");
+    for number in [1, 2, 3, 4, 0] {
+        cancel(&ledger, &format!("c{number}"), "p1", &ids[number]).unwrap();
+        ledger.verify().unwrap();
+    }
+    assert!(ledger.accumulators(&person("p1")).unwrap().is_empty());
 }
 
 #[test]

@@ -26,13 +26,14 @@ fn person(psn_no: &str) -> PersonKey {
 }
 
 fn key() -> AccumulatorKey {
-    AccumulatorKey { benefit_year: 2026, pack: "a/b".into(), benefit: "x".into(), measure: Measure::Paid }
+    AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid)
 }
 
 fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, request: &str) -> SettleEvent {
     SettleEvent {
         message: message(msgid),
         person: person(psn_no),
+        family_no: None,
         mdtrt_id: mdtrt_id.into(),
         booked_at_ms: 17,
         request: request.as_bytes().to_vec(),

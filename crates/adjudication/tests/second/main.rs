@@ -151,7 +151,8 @@ fn compare(claim: &Claim, core: &Settlement, second: &Answer, after: &Used) -> V
 
 fn used(accumulators: &Accumulators) -> Used {
     let read = |(key, value): (&bedside_claim::AccumulatorKey, Money)| {
-        ((key.benefit_year, key.pack.to_string(), key.benefit.to_string(), key.measure), fen(value))
+        let bedside_claim::Term::Year(year) = key.term else { panic!("a term that is no year: {key}") };
+        ((year, key.pack.to_string(), key.benefit.to_string(), key.measure), fen(value))
     };
     accumulators.iter().map(read).collect()
 }

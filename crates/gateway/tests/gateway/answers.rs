@@ -72,12 +72,7 @@ fn settlement(claim: &Claim, portions: [i64; 10]) -> Settlement {
         line_splits.push(LineSplit { split: parts, item: None, reason: None });
     }
     let paid = PayerKind::ALL.into_iter().zip(columns).map(|(kind, amount)| payment(kind, amount)).collect();
-    let key = |measure| AccumulatorKey {
-        benefit_year: 2026,
-        pack: "somewhere/plan".into(),
-        benefit: "inpatient".into(),
-        measure,
-    };
+    let key = |measure| AccumulatorKey::of_year(2026, "somewhere/plan".into(), "inpatient".into(), measure);
     let variance = Variance {
         payer: PayerKind::BasicInsurance,
         adopted: Money::from_units(5_000),

@@ -30,6 +30,7 @@ pub fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> Sett
     SettleEvent {
         message: message(msgid),
         person: person(psn_no),
+        family_no: None,
         mdtrt_id: mdtrt_id.into(),
         booked_at_ms: 1_780_000_000_000,
         request: format!("settle {psn_no} {mdtrt_id} {fen}").into_bytes(),
@@ -47,8 +48,7 @@ pub fn cancel_event(msgid: &str, psn_no: &str, setl_id: &str) -> CancelEvent {
 }
 
 pub fn paid_key(benefit_year: i16) -> AccumulatorKey {
-    let (pack, benefit) = ("zj/demo".into(), "inpatient".into());
-    AccumulatorKey { benefit_year, pack, benefit, measure: Measure::Paid }
+    AccumulatorKey::of_year(benefit_year, "zj/demo".into(), "inpatient".into(), Measure::Paid)
 }
 
 pub fn halves(

@@ -29,29 +29,34 @@ const OF_ACCOUNT: PoolOrder = [Pool::InScope, Pool::FirstPay, Pool::OverLimit, P
 pub(crate) fn public_layers(settling: &mut Settling<'_>, result: &AdoptedResult) -> Result<(), Fault> {
     settling.act_pay_dedc = result.act_pay_dedc;
     for (kind, amount) in &result.funds {
-        let column = spread(settling, *amount, OF_FUNDS)?;
+        let column = spread(settling, *amount, *kind, OF_FUNDS)?;
         settling.steps.push(Step::Adopted { payer: *kind, amount: *amount });
         settling.payments.push(Payment { benefit: Arc::new(card(*kind)), amount: *amount });
         settling.columns.push(column);
     }
     if !result.hosp_part_amt.is_zero() {
-        settling.hospital = spread(settling, result.hosp_part_amt, OF_FUNDS)?;
+        settling.hospital = spread(settling, result.hosp_part_amt, PayerKind::OtherFund, OF_FUNDS)?;
         settling.steps.push(Step::HospitalShare { amount: result.hosp_part_amt });
     }
     if !result.acct_pay.is_zero() {
-        settling.account_column = spread(settling, result.acct_pay, OF_ACCOUNT)?;
+        settling.account_column = spread(settling, result.acct_pay, PayerKind::OtherFund, OF_ACCOUNT)?;
         settling.steps.push(Step::AdoptedAccount { paid: result.acct_pay });
     }
     Ok(())
 }
 
-fn spread(settling: &mut Settling<'_>, amount: Money, order: PoolOrder) -> Result<Vec<Money>, Fault> {
+fn spread(
+    settling: &mut Settling<'_>,
+    amount: Money,
+    kind: PayerKind,
+    order: PoolOrder,
+) -> Result<Vec<Money>, Fault> {
     let mut column = vec![Money::ZERO; settling.claim.bill.lines().len()];
     let mut rest = amount;
     for pool in order {
         let left = settling.remainder.gather_pools(&[pool])?;
         let part = rest.at_most(left.or_zero());
-        let shares = settling.remainder.pay_gathered(part)?;
+        let shares = settling.remainder.pay_gathered(part, kind)?;
         for (cell, share) in column.iter_mut().zip(shares) {
             *cell = cell.plus(share)?;
         }
@@ -76,6 +81,8 @@ fn card(kind: PayerKind) -> BenefitCard {
 
 /// What our own packs make of the public layers.
 pub(crate) struct OwnComputation {
+    /// Whether the programme has any public layer.
+    is_any: bool,
     payments: Vec<Payment>,
     /// What they would use up.
     pub(crate) changes: Vec<AccumulatorChange>,
@@ -89,16 +96,22 @@ pub(crate) fn own_computation(
 ) -> Result<OwnComputation, Fault> {
     let line_splits = lines::split(claim, programme, SplitSource::CatalogueFirst)?;
     let mut own = Settling::new(claim, programme, accumulators, &line_splits);
+    let mut is_any = false;
     for layer in programme.layers.iter().filter(|layer| is_public(layer)) {
+        is_any = true;
         own.layer(layer)?;
     }
-    Ok(OwnComputation { payments: own.payments, changes: own.changes })
+    Ok(OwnComputation { is_any, payments: own.payments, changes: own.usage.into_changes() })
 }
 
 impl OwnComputation {
-    /// Where our packs come to another amount than the platform, payer by payer.
+    /// Where our packs come to another amount than the platform, payer by payer; nothing where the programme has no
+    /// public layer of ours.
     pub(crate) fn variances(&self, result: &AdoptedResult) -> Result<Vec<Variance>, Fault> {
         let mut variances = Vec::new();
+        if !self.is_any {
+            return Ok(variances);
+        }
         for payer in PayerKind::ALL.into_iter().filter(|kind| kind.is_public()) {
             let of_payer = self.payments.iter().filter(|payment| payment.benefit.payer.kind == payer);
             let computed = Money::sum(of_payer.map(|payment| payment.amount))?;

@@ -1,147 +1,100 @@
-//! The machine that every benefit is: base, deductible, bands, factors, caps.
+//! The machine that every reimbursing benefit is: base, deductible, bands, factors, limits.
 //!
-//! Pure arithmetic on one amount; it must not know lines or who else pays. Invariant: a benefit pays between zero and
-//! its base. Rates and factors are at most one, and of any slice of a band the difference of two rounded products is
-//! at most the slice.
-
-use std::sync::Arc;
+//! It must not know who else pays but through what is left of the lines. `docs/benefit-machine.md` says what each step
+//! means. Invariant: a benefit pays between zero and its base. Rates and factors are at most one, and of any slice of a
+//! band the difference of two rounded products is at most the slice.
 
 use bedside_claim::{
-    AccumulatorChange, AccumulatorKey, Accumulators, Claim, Date, DeductibleRule, Fault, Measure, Money,
-    Period, Rate, Reason, Step,
+    AccumulatorKey, BenefitCard, DeductibleRule, Fault, Measure, Money, Payment, Period, Rate, Reason, Step,
 };
-use bedside_policy::{Band, BandEdges, Benefit, Cap, Deductible, Parameter};
+use bedside_policy::{
+    Amounts, Band, BandEdges, Benefit, Cap, Deductible, FactorRule, FilledBy, Limit, PaidLimit, Parameter,
+    Reimbursement, SharedBy, VisitCount,
+};
+use std::sync::Arc;
 
-/// What a benefit reads besides its base.
-pub(crate) struct Reading<'a> {
-    pub(crate) claim: &'a Claim,
-    /// The day the plan goes by.
-    pub(crate) date: Date,
-    pub(crate) benefit_year: i16,
-    pub(crate) pack: &'a Arc<str>,
-    pub(crate) accumulators: &'a Accumulators,
-}
+use crate::limits;
+use crate::reading::Reading;
+use crate::remainder::Remainder;
+use crate::usage::Usage;
 
-impl Reading<'_> {
-    fn key(&self, benefit: &Benefit, measure: Measure) -> AccumulatorKey {
-        AccumulatorKey::of_year(self.benefit_year, self.pack.clone(), benefit.card.id.clone(), measure)
-    }
-
-    fn value<T: Copy>(&self, parameter: &Parameter<T>) -> Result<T, Fault> {
-        parameter.value(self.claim, self.date).ok_or_else(|| Fault::NoParameterValue {
-            pack: self.pack.to_string(),
-            parameter: parameter.citation.parameter.to_string(),
-        })
-    }
+/// What a benefit works on.
+pub(crate) struct Desk<'s, 'a> {
+    pub(crate) remainder: &'s mut Remainder<'a>,
+    pub(crate) usage: &'s mut Usage<'a>,
+    pub(crate) steps: &'s mut Vec<Step>,
+    /// What payers before have paid.
+    pub(crate) payments: &'s [Payment],
+    /// What limits have left unused of the bases of the plan's benefits so far, by benefit.
+    pub(crate) unused: &'s mut Vec<(Arc<str>, Money)>,
 }
 
 /// What a benefit comes to.
+#[derive(Default)]
 pub(crate) struct Outcome {
     /// What it pays.
     pub(crate) pays: Money,
     /// The deductible it charged.
     pub(crate) deductible: Money,
+    /// Each line's share of it; empty where it pays nothing.
+    pub(crate) column: Vec<Money>,
 }
 
-/// Runs one benefit over its base; appends its steps and what it uses up.
+/// Runs one benefit over what is left of the bill; appends its steps, counts what it uses up, and pays.
 ///
 /// # Errors
 /// [`Fault`] when an amount leaves its range or a parameter has no value for the claim.
-pub(crate) fn evaluate(
+pub(crate) fn reimburse(
     benefit: &Benefit,
+    terms: &Reimbursement,
     reading: &Reading<'_>,
-    base: Money,
-    steps: &mut Vec<Step>,
-    changes: &mut Vec<AccumulatorChange>,
+    desk: &mut Desk<'_, '_>,
 ) -> Result<Outcome, Fault> {
-    let denied = |reason| Step::Denied { benefit: benefit.card.clone(), reason };
-    if base <= Money::ZERO {
-        steps.push(denied(Reason::NothingInBase));
-        return Ok(Outcome { pays: Money::ZERO, deductible: Money::ZERO });
+    let run = Run { benefit, terms, reading };
+    let Some(base) = run.base(desk)? else { return Ok(Outcome::default()) };
+    if benefit.visit_count() == VisitCount::Kept {
+        desk.usage.add(reading.visits(benefit), Money::from_units(100))?;
     }
-    let counter = |measure| Counter::read(reading, benefit, measure);
-    let mut base_counter = counter(Measure::Base);
-    let base_before = match benefit.base.period {
-        Period::Visit => Money::ZERO,
-        Period::Year => base_counter.before,
-    };
-    steps.push(Step::Base {
+    let base_key = reading.key(SharedBy::Person, terms.base.period, &benefit.card.id, Measure::Base);
+    let base_before = desk.usage.of(base_key.as_ref());
+    desk.steps.push(Step::Base {
         benefit: benefit.card.clone(),
         amount: base,
         before: base_before,
-        period: benefit.base.period,
+        period: terms.base.period,
     });
-    if benefit.base.period == Period::Year {
-        base_counter.add(base)?;
-        base_counter.note(changes);
-    }
-
-    let charge = match &benefit.deductible {
-        None => Charge::default(),
-        Some(deductible) => charge(benefit, deductible, reading, base, steps, changes)?,
-    };
+    let charge = run.charge(base, desk)?;
     if charge.now == base {
-        steps.push(denied(Reason::BelowDeductible));
-        return Ok(Outcome { pays: Money::ZERO, deductible: charge.now });
+        desk.usage.add(base_key, base)?;
+        run.deny(Reason::BelowDeductible, desk);
+        return Ok(Outcome { deductible: charge.now, ..Outcome::default() });
     }
 
-    // The stretch of the scale that this visit's excess covers, and where the scale begins to pay.
-    let (start, from) = match benefit.band_edges {
-        BandEdges::Excess => (Money::ZERO, base_before.minus(charge.before_in_base(benefit))?),
-        BandEdges::Base => (charge.standard, base_before.plus(charge.now)?),
-    };
-    let until = from.plus(base.minus(charge.now)?)?;
-    let mut amount = Money::ZERO;
-    for band in &benefit.bands {
-        amount = amount.plus(band_pays(benefit, band, reading, (start, from, until), steps)?)?;
+    let scale = run.scale(base_before, &charge)?;
+    let excess = base.minus(charge.now)?;
+    let full = scale.pays(excess, Some(desk.steps))?;
+    let amount = run.limited(full, desk)?;
+    let counted = if amount < full { run.solved_back(&scale, excess, amount, &charge, desk)? } else { base };
+    desk.usage.add(base_key, counted)?;
+    if counted < base {
+        desk.unused.push((benefit.card.id.clone(), base.minus(counted)?));
     }
-    for factor in &benefit.factors {
-        let rate = reading.value(factor)?;
-        if rate != Rate::ONE {
-            let after = amount.at_rate(rate)?;
-            let citation = factor.citation.clone();
-            steps.push(Step::Factor { benefit: benefit.card.clone(), rate, before: amount, after, citation });
-            amount = after;
-        }
+    if amount.is_zero() && amount < full {
+        run.deny(Reason::CapUsedUp, desk);
+        return Ok(Outcome { deductible: charge.now, ..Outcome::default() });
     }
-    let mut paid = counter(Measure::Paid);
-    for cap in &benefit.caps {
-        amount = capped(benefit, cap, reading, amount, paid.before, steps)?;
+    desk.steps.push(Step::Pays { benefit: benefit.card.clone(), amount });
+    run.count_paid(amount, desk)?;
+    let mut outcome = Outcome { pays: amount, deductible: charge.now, column: Vec::new() };
+    if !amount.is_zero() {
+        let kind = benefit.card.payer.kind;
+        outcome.column = match terms.base.amounts {
+            Amounts::Net => desk.remainder.pay_gathered(amount, kind)?,
+            Amounts::Gross => desk.remainder.pay_gross(amount, kind)?,
+        };
+        run.count_paid_for(desk)?;
     }
-    if amount.is_zero() && matches!(steps.last(), Some(Step::Cap { .. })) {
-        steps.push(denied(Reason::CapUsedUp));
-    } else {
-        steps.push(Step::Pays { benefit: benefit.card.clone(), amount });
-    }
-    paid.add(amount)?;
-    paid.note(changes);
-    Ok(Outcome { pays: amount, deductible: charge.now })
-}
-
-/// An accumulator on its way from before to after.
-struct Counter {
-    key: AccumulatorKey,
-    before: Money,
-    after: Money,
-}
-
-impl Counter {
-    fn read(reading: &Reading<'_>, benefit: &Benefit, measure: Measure) -> Counter {
-        let key = reading.key(benefit, measure);
-        let before = reading.accumulators.get(&key);
-        Counter { key, before, after: before }
-    }
-
-    fn add(&mut self, amount: Money) -> Result<(), Fault> {
-        self.after = self.before.plus(amount)?;
-        Ok(())
-    }
-
-    fn note(self, changes: &mut Vec<AccumulatorChange>) {
-        if self.before != self.after {
-            changes.push(AccumulatorChange { key: self.key, before: self.before, after: self.after });
-        }
-    }
+    Ok(outcome)
 }
 
 /// What the deductible takes.
@@ -155,111 +108,332 @@ struct Charge {
     now: Money,
 }
 
-impl Charge {
-    /// The part of an accumulated base that earlier deductibles took.
-    fn before_in_base(&self, benefit: &Benefit) -> Money {
-        match benefit.base.period {
-            Period::Visit => Money::ZERO,
-            Period::Year => self.before,
+/// One benefit over one claim.
+struct Run<'a> {
+    benefit: &'a Benefit,
+    terms: &'a Reimbursement,
+    reading: &'a Reading<'a>,
+}
+
+impl Run<'_> {
+    fn card(&self) -> Arc<BenefitCard> {
+        self.benefit.card.clone()
+    }
+
+    fn deny(&self, reason: Reason, desk: &mut Desk<'_, '_>) {
+        desk.steps.push(Step::Denied { benefit: self.card(), reason });
+    }
+
+    /// Gathers the base and applies the limits inside it; `None` when nothing is in it, which is then denied.
+    fn base(&self, desk: &mut Desk<'_, '_>) -> Result<Option<Money>, Fault> {
+        let until = self.reading.expenses_until()?;
+        let mut base = desk.remainder.gather(&self.terms.base, until)?;
+        let mut uses = limits::Uses::new();
+        if !self.terms.base.limits.is_empty() {
+            let limits = &self.terms.base.limits;
+            let (benefit, reading) = (self.benefit, self.reading);
+            uses = limits::apply(benefit, limits, reading, desk.usage, desk.remainder, desk.steps)?;
+            base = desk.remainder.weight()?;
         }
+        if let Some(earlier) = &self.terms.base.continues {
+            let unused = desk.unused.iter().find(|(id, _)| id == earlier).map(|(_, unused)| *unused);
+            base = base.at_most(unused.unwrap_or(Money::ZERO));
+        }
+        if base <= Money::ZERO {
+            self.deny(Reason::NothingInBase, desk);
+            return Ok(None);
+        }
+        for (key, amount) in uses {
+            desk.usage.add(key, amount)?;
+        }
+        Ok(Some(base))
     }
-}
 
-fn charge(
-    benefit: &Benefit,
-    deductible: &Deductible,
-    reading: &Reading<'_>,
-    base: Money,
-    steps: &mut Vec<Step>,
-    changes: &mut Vec<AccumulatorChange>,
-) -> Result<Charge, Fault> {
-    let of_visit = reading.value(&deductible.standard)?;
-    let mut charged = Counter::read(reading, benefit, Measure::Deductible);
-    let mut highest = Counter::read(reading, benefit, Measure::DeductibleStandard);
-    let (standard, before) = match deductible.rule {
-        DeductibleRule::PerVisit => (of_visit, Money::ZERO),
-        DeductibleRule::PerYear => (of_visit, charged.before),
-        DeductibleRule::HighestLessCharged => (of_visit.max(highest.before), charged.before),
-    };
-    let now = standard.minus(before)?.or_zero().at_most(base);
-    steps.push(Step::Deductible {
-        benefit: benefit.card.clone(),
-        rule: deductible.rule,
-        standard,
-        charged_before: before,
-        charged: now,
-        citation: deductible.standard.citation.clone(),
-    });
-    if deductible.rule != DeductibleRule::PerVisit {
-        charged.add(now)?;
-        charged.note(changes);
-    }
-    if deductible.rule == DeductibleRule::HighestLessCharged {
-        highest.after = standard;
-        highest.note(changes);
-    }
-    Ok(Charge { standard, before, now })
-}
-
-/// What one band gives for the stretch `[from, until)` of a scale that begins to pay at `start`.
-///
-/// *Units*: fen; `round(rate x band up to until) - round(rate x band up to from)`, so that the visits of a year give
-/// what one visit of their sum would.
-fn band_pays(
-    benefit: &Benefit,
-    band: &Band,
-    reading: &Reading<'_>,
-    (start, from, until): (Money, Money, Money),
-    steps: &mut Vec<Step>,
-) -> Result<Money, Fault> {
-    let lower = band.from.max(start);
-    let filled = |up_to: Money| -> Result<Money, Fault> {
-        let upper = band.until.map_or(up_to, |edge| edge.min(up_to));
-        Ok(upper.minus(lower)?.or_zero())
-    };
-    let (before, after) = (filled(from)?, filled(until)?);
-    let slice = after.minus(before)?;
-    if slice.is_zero() {
-        return Ok(Money::ZERO);
-    }
-    let rate = reading.value(&band.rate)?;
-    let amount = after.at_rate(rate)?.minus(before.at_rate(rate)?)?;
-    steps.push(Step::Band {
-        benefit: benefit.card.clone(),
-        from: band.from,
-        until: band.until,
-        slice,
-        rate,
-        amount,
-        citation: band.rate.citation.clone(),
-    });
-    Ok(amount)
-}
-
-fn capped(
-    benefit: &Benefit,
-    cap: &Cap,
-    reading: &Reading<'_>,
-    amount: Money,
-    paid_before: Money,
-    steps: &mut Vec<Step>,
-) -> Result<Money, Fault> {
-    let limit = reading.value(&cap.limit)?;
-    let used = match cap.period {
-        Period::Visit => Money::ZERO,
-        Period::Year => paid_before,
-    };
-    let after = amount.at_most(limit.minus(used)?.or_zero());
-    if after < amount {
-        steps.push(Step::Cap {
-            benefit: benefit.card.clone(),
-            period: cap.period,
-            limit,
-            used,
-            before: amount,
-            after,
-            citation: cap.limit.citation.clone(),
+    fn charge(&self, base: Money, desk: &mut Desk<'_, '_>) -> Result<Charge, Fault> {
+        let Some(deductible) = &self.terms.deductible else { return Ok(Charge::default()) };
+        let reading = self.reading;
+        let key =
+            |measure| reading.key(deductible.shared_by, deductible.period, &deductible.account, measure);
+        let of_visit = self.standard(deductible)?;
+        let charged_key = key(Measure::Deductible);
+        let before = desk.usage.of(charged_key.as_ref());
+        let mut standard = of_visit;
+        if deductible.rule == DeductibleRule::HighestLessCharged
+            && let Some(highest) = key(Measure::DeductibleStandard)
+        {
+            standard = of_visit.max(desk.usage.of(Some(&highest)));
+            desk.usage.set(highest, standard);
+        }
+        let mut need = match deductible.rule {
+            DeductibleRule::PerVisit => standard,
+            DeductibleRule::Once | DeductibleRule::HighestLessCharged => standard.minus(before)?.or_zero(),
+        };
+        let filled = match deductible.filled_by {
+            FilledBy::Own => Money::ZERO,
+            FilledBy::OwnAndCommercial => {
+                let until = reading.expenses_until()?;
+                need.at_most(desk.remainder.paid_by_commercial(&self.terms.base, until)?)
+            }
+        };
+        need = need.minus(filled)?;
+        let group_key = self.group_key(deductible);
+        if let Some(group) = &deductible.group {
+            let charged = desk.usage.of(group_key.as_ref());
+            if let Some(minimum) = &group.minimum {
+                need = need.max(reading.value(minimum)?.minus(charged)?.or_zero());
+            }
+            if let Some(maximum) = &group.maximum {
+                need = need.at_most(reading.value(maximum)?.minus(charged)?.or_zero());
+            }
+        }
+        let now = need.at_most(base);
+        desk.steps.push(Step::Deductible {
+            benefit: self.card(),
+            rule: deductible.rule,
+            period: deductible.period,
+            filled,
+            standard,
+            charged_before: before,
+            charged: now,
+            citation: deductible.standard.citation.clone(),
         });
+        desk.usage.add(charged_key, now.plus(filled)?)?;
+        desk.usage.add(group_key, now)?;
+        Ok(Charge { standard, before, now })
     }
-    Ok(after)
+
+    fn group_key(&self, deductible: &Deductible) -> Option<AccumulatorKey> {
+        let group = deductible.group.as_ref()?;
+        self.reading.key(SharedBy::Person, group.period, &group.id, Measure::Deductible)
+    }
+
+    /// The standard of this visit.
+    fn standard(&self, deductible: &Deductible) -> Result<Money, Fault> {
+        let standard = self.reading.value(&deductible.standard)?;
+        let Some(decrease) = &deductible.decrease else { return Ok(standard) };
+        let by = self.reading.value(&decrease.by)?;
+        let floor = self.reading.value(&decrease.floor)?;
+        let visits_before = i64::from(self.reading.visit_number()) - 1;
+        let fallen = by.units().checked_mul(visits_before).ok_or(Fault::OutOfRange)?;
+        Ok(standard.minus(Money::from_units(fallen))?.max(floor))
+    }
+
+    /// The scale that the base climbs, from where earlier visits of the period have left it.
+    fn scale(&self, base_before: Money, charge: &Charge) -> Result<Scale<'_>, Fault> {
+        let is_visit = self.terms.base.period == Period::Visit;
+        let (start, from) = match self.terms.band_edges {
+            BandEdges::Excess if is_visit => (Money::ZERO, Money::ZERO),
+            BandEdges::Excess => (Money::ZERO, base_before.minus(charge.before)?),
+            BandEdges::Base => (charge.standard, base_before.plus(charge.now)?),
+        };
+        let replacing = self.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Replace);
+        let replaced = replacing
+            .filter_map(|factor| self.reading.optional(&factor.rate).map(|rate| (rate, &factor.rate)))
+            .next();
+        Ok(Scale { run: self, start, from, replaced })
+    }
+
+    /// Caps, ceiling and what is left of the lines, in order.
+    fn limited(&self, full: Money, desk: &mut Desk<'_, '_>) -> Result<Money, Fault> {
+        let mut amount = full;
+        for limit in &self.terms.limits {
+            amount = match limit {
+                Limit::Cap(cap) => self.capped(cap, amount, desk)?,
+                Limit::Ceiling(rate) => self.under_ceiling(rate, amount, desk)?,
+                Limit::PaidFor(limit) => self.paid_for(limit, amount, desk)?,
+            };
+        }
+        let left = desk.remainder.left_of_gathered()?;
+        if left < amount {
+            desk.steps.push(Step::Indemnity { benefit: self.card(), left, before: amount });
+            amount = left;
+        }
+        Ok(amount)
+    }
+
+    /// Cuts what would be paid for each subject of the limit; what is left of it is what the cells count with from here.
+    fn paid_for(&self, limit: &PaidLimit, amount: Money, desk: &mut Desk<'_, '_>) -> Result<Money, Fault> {
+        if amount.is_zero() {
+            return Ok(amount);
+        }
+        desk.remainder.count_with_spread(amount)?;
+        let (benefit, reading) = (self.benefit, self.reading);
+        limits::cut_paid(benefit, limit, reading, desk.usage, desk.remainder, desk.steps)?;
+        desk.remainder.weight()
+    }
+
+    fn paid_key(&self, cap: &Cap) -> Option<AccumulatorKey> {
+        self.reading.key(cap.shared_by, cap.period, &cap.account, Measure::Paid)
+    }
+
+    fn capped(&self, cap: &Cap, amount: Money, desk: &mut Desk<'_, '_>) -> Result<Money, Fault> {
+        let limit = self.reading.value(&cap.limit)?;
+        let used = desk.usage.of(self.paid_key(cap).as_ref());
+        let after = amount.at_most(limit.minus(used)?.or_zero());
+        if after < amount {
+            desk.steps.push(Step::Cap {
+                benefit: self.card(),
+                period: cap.period,
+                limit,
+                used,
+                before: amount,
+                after,
+                citation: cap.limit.citation.clone(),
+            });
+        }
+        Ok(after)
+    }
+
+    fn under_ceiling(
+        &self,
+        ceiling: &Parameter<Rate>,
+        amount: Money,
+        desk: &mut Desk<'_, '_>,
+    ) -> Result<Money, Fault> {
+        let rate = self.reading.value(ceiling)?;
+        let of = self.reading.claim.bill.medfee_sumamt();
+        let paid = Money::sum(desk.payments.iter().map(|payment| payment.amount))?;
+        let after = amount.at_most(of.at_rate(rate)?.minus(paid)?.or_zero());
+        if after < amount {
+            desk.steps.push(Step::Ceiling {
+                benefit: self.card(),
+                rate,
+                of,
+                paid,
+                before: amount,
+                after,
+                citation: ceiling.citation.clone(),
+            });
+        }
+        Ok(after)
+    }
+
+    /// How much of the base gives what limits have left of the amount: the smallest part that gives it.
+    fn solved_back(
+        &self,
+        scale: &Scale<'_>,
+        excess: Money,
+        amount: Money,
+        charge: &Charge,
+        desk: &mut Desk<'_, '_>,
+    ) -> Result<Money, Fault> {
+        let (mut too_little, mut enough) = (-1, excess.units());
+        while enough - too_little > 1 {
+            let middle = too_little + (enough - too_little) / 2;
+            if scale.pays(Money::from_units(middle), None)? >= amount {
+                enough = middle;
+            } else {
+                too_little = middle;
+            }
+        }
+        let used = charge.now.plus(Money::from_units(enough))?;
+        desk.steps.push(Step::SolvedBack { benefit: self.card(), used });
+        Ok(used)
+    }
+
+    /// Counts what was paid for each subject of a limit.
+    fn count_paid_for(&self, desk: &mut Desk<'_, '_>) -> Result<(), Fault> {
+        for limit in &self.terms.limits {
+            let Limit::PaidFor(limit) = limit else { continue };
+            for (key, paid) in limits::paid(self.benefit, limit, self.reading, desk.remainder)? {
+                desk.usage.add(key, paid)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count_paid(&self, amount: Money, desk: &mut Desk<'_, '_>) -> Result<(), Fault> {
+        let term = self.reading.layer.plan.term;
+        let own = self.reading.key(SharedBy::Person, term, &self.benefit.card.id, Measure::Paid);
+        let caps = self.terms.limits.iter().enumerate().filter_map(|(place, limit)| match limit {
+            Limit::Cap(cap) => Some((place, cap)),
+            Limit::Ceiling(_) | Limit::PaidFor(_) => None,
+        });
+        for (place, cap) in caps {
+            let key = self.paid_key(cap);
+            let earlier = self.terms.limits[..place].iter().any(|limit| match limit {
+                Limit::Cap(earlier) => self.paid_key(earlier) == key,
+                Limit::Ceiling(_) | Limit::PaidFor(_) => false,
+            });
+            // One accumulator counts a payment once, however many caps look at it.
+            if key != own && !earlier {
+                desk.usage.add(key, amount)?;
+            }
+        }
+        desk.usage.add(own, amount)
+    }
+}
+
+/// The bands, and where this visit's excess begins on them.
+struct Scale<'a> {
+    run: &'a Run<'a>,
+    /// Where the scale begins to pay.
+    start: Money,
+    /// Where this visit's excess begins.
+    from: Money,
+    /// The rate that takes the place of every band's.
+    replaced: Option<(Rate, &'a Parameter<Rate>)>,
+}
+
+impl Scale<'_> {
+    /// What bands and factors give for the first `excess` of the stretch; explains itself where steps are wanted.
+    fn pays(&self, excess: Money, mut steps: Option<&mut Vec<Step>>) -> Result<Money, Fault> {
+        let benefit = &self.run.benefit.card;
+        if let (Some((rate, parameter)), Some(steps)) = (self.replaced, steps.as_deref_mut()) {
+            let citation = parameter.citation.clone();
+            steps.push(Step::Replaced { benefit: benefit.clone(), rate, citation });
+        }
+        let until = self.from.plus(excess)?;
+        let mut amount = Money::ZERO;
+        for band in &self.run.terms.bands {
+            amount = amount.plus(self.band(band, until, steps.as_deref_mut())?)?;
+        }
+        for factor in self.run.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Multiply) {
+            let Some(rate) = self.run.reading.optional(&factor.rate) else { continue };
+            if rate == Rate::ONE {
+                continue;
+            }
+            let after = amount.at_rate(rate)?;
+            if let Some(steps) = steps.as_deref_mut() {
+                let (benefit, citation) = (benefit.clone(), factor.rate.citation.clone());
+                steps.push(Step::Factor { benefit, rate, before: amount, after, citation });
+            }
+            amount = after;
+        }
+        Ok(amount)
+    }
+
+    /// What one band gives for the stretch up to `until`.
+    ///
+    /// *Units*: fen; `round(rate x band up to until) - round(rate x band up to from)`, so that the visits of a year give
+    /// what one visit of their sum would.
+    fn band(&self, band: &Band, until: Money, steps: Option<&mut Vec<Step>>) -> Result<Money, Fault> {
+        let lower = band.from.max(self.start);
+        let filled = |up_to: Money| -> Result<Money, Fault> {
+            let upper = band.until.map_or(up_to, |edge| edge.min(up_to));
+            Ok(upper.minus(lower)?.or_zero())
+        };
+        let (before, after) = (filled(self.from)?, filled(until)?);
+        let slice = after.minus(before)?;
+        if slice.is_zero() {
+            return Ok(Money::ZERO);
+        }
+        let (rate, citation) = match self.replaced {
+            Some((rate, parameter)) => (rate, &parameter.citation),
+            None => (self.run.reading.value(&band.rate)?, &band.rate.citation),
+        };
+        let amount = after.at_rate(rate)?.minus(before.at_rate(rate)?)?;
+        if let Some(steps) = steps {
+            steps.push(Step::Band {
+                benefit: self.run.benefit.card.clone(),
+                from: band.from,
+                until: band.until,
+                slice,
+                rate,
+                amount,
+                citation: citation.clone(),
+            });
+        }
+        Ok(amount)
+    }
 }

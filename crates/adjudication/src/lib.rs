@@ -4,7 +4,8 @@
 //! No clock, randomness, environment, thread, float or unordered iteration: same input, same bytes. Nothing is read
 //! but the arguments, nothing written but the answer.
 //!
-//! A benefit runs through `benefit.rs` alone; what is left of each line lies in `remainder.rs`; `adopted.rs` takes over
+//! A reimbursing benefit runs through `benefit.rs`, what is paid to the person through `fixed.rs`; `reading.rs` is how a
+//! layer sees the claim, `usage.rs` what was used up, `remainder.rs` what is left of each line; `adopted.rs` takes over
 //! what the national platform has settled.
 
 #![deny(
@@ -15,21 +16,31 @@
     clippy::panic
 )]
 
+mod account;
 mod adopted;
 mod benefit;
+mod division;
+mod fixed;
+mod limits;
 mod lines;
+mod reading;
 mod remainder;
+mod usage;
 
-use bedside_claim::{
-    AccountUse, AccumulatorChange, Accumulators, Bill, Claim, Fault, FourWaySplit, LineSplit, Money,
-    PackCard, PayerKind, Payment, PublicLayers, Reason, Settlement, ShareTable, Step,
-};
-use bedside_policy::{AccountRule, Cover, Layer, Programme};
 use std::sync::Arc;
 
-use crate::benefit::Reading;
+use bedside_claim::{
+    AccountPayment, Accumulators, Bill, Claim, Fault, FixedPayment, FourWaySplit, LineSplit, Money, PackCard,
+    PayerKind, Payment, PublicLayers, Settlement, ShareTable, Step,
+};
+use bedside_policy::{Benefit, Layer, Pays, Programme};
+
+use crate::benefit::Desk;
+use crate::fixed::Counter;
 use crate::lines::SplitSource;
+use crate::reading::Reading;
 use crate::remainder::Remainder;
+use crate::usage::Usage;
 
 /// Settles one claim.
 ///
@@ -63,7 +74,9 @@ pub fn adjudicate(
         Some(result) => {
             let own = adopted::own_computation(claim, programme, accumulators)?;
             let variances = own.variances(result)?;
-            settling.changes.extend(own.changes);
+            for change in own.changes {
+                settling.usage.set(change.key, change.after);
+            }
             adopted::public_layers(&mut settling, result)?;
             for layer in programme.layers.iter().filter(|layer| !is_public(layer)) {
                 settling.layer(layer)?;
@@ -72,8 +85,10 @@ pub fn adjudicate(
         }
     };
     let hosp_part_amt = settling.hospital.iter().copied().try_fold(Money::ZERO, Money::plus)?;
-    let acct_pay = settling.account()?;
-    let settlement = settling.finish(split, line_splits, hosp_part_amt, acct_pay, public_layers)?;
+    let (acct_pay, account) = settling.account()?;
+    let totals = Totals { split, hosp_part_amt, acct_pay, account, public_layers };
+    let mut settlement = settling.finish(&line_splits, totals)?;
+    settlement.line_splits = line_splits;
     settlement.check(&claim.bill)?;
     Ok(settlement)
 }
@@ -90,22 +105,35 @@ fn totals(line_splits: &[LineSplit]) -> Result<FourWaySplit, Fault> {
     Ok(total)
 }
 
+/// What of a settlement is known before its shares are written down.
+struct Totals {
+    split: FourWaySplit,
+    hosp_part_amt: Money,
+    acct_pay: Money,
+    account: AccountPayment,
+    public_layers: PublicLayers,
+}
+
 /// A settlement under way: what is left of each line, who has paid what so far, and why.
 struct Settling<'a> {
     claim: &'a Claim,
     programme: &'a Programme,
-    accumulators: &'a Accumulators,
+    usage: Usage<'a>,
     remainder: Remainder<'a>,
     payments: Vec<Payment>,
     /// One column for each payment, a cell for each line.
     columns: Vec<Vec<Money>>,
+    to_person: Vec<FixedPayment>,
     /// The hospital's share of each line.
     hospital: Vec<Money>,
-    /// The account's share of each line.
+    /// The accounts' share of each line.
     account_column: Vec<Money>,
     act_pay_dedc: Money,
-    changes: Vec<AccumulatorChange>,
     steps: Vec<Step>,
+    /// What limits have left unused of the bases of the layer under way.
+    unused: Vec<(Arc<str>, Money)>,
+    /// The empty subject of most accumulators, made once.
+    nothing: Arc<str>,
 }
 
 impl<'a> Settling<'a> {
@@ -113,87 +141,76 @@ impl<'a> Settling<'a> {
         claim: &'a Claim,
         programme: &'a Programme,
         accumulators: &'a Accumulators,
-        line_splits: &[LineSplit],
+        line_splits: &'a [LineSplit],
     ) -> Settling<'a> {
         let lines = line_splits.len();
         Settling {
             claim,
             programme,
-            accumulators,
-            remainder: Remainder::new(&claim.bill, line_splits),
+            usage: Usage::new(accumulators),
+            remainder: Remainder::new(claim, line_splits),
             payments: Vec::with_capacity(8),
             columns: Vec::with_capacity(8),
+            to_person: Vec::new(),
             hospital: vec![Money::ZERO; lines],
             account_column: vec![Money::ZERO; lines],
             act_pay_dedc: Money::ZERO,
-            changes: Vec::with_capacity(16),
             steps: Vec::with_capacity(32),
+            unused: Vec::new(),
+            nothing: Arc::from(""),
         }
     }
 
     /// Lets every benefit of one layer pay, in order.
-    fn layer(&mut self, layer: &Layer) -> Result<(), Fault> {
-        let reading = Reading {
-            claim: self.claim,
-            date: layer.date,
-            benefit_year: layer.date.year(),
-            pack: &layer.plan.card.id,
-            accumulators: self.accumulators,
-        };
+    fn layer(&mut self, layer: &'a Layer) -> Result<(), Fault> {
+        let reading = Reading::new(self.claim, layer, self.nothing.clone());
+        self.unused.clear();
         for benefit in &layer.plan.benefits {
-            let refusal = match layer.cover {
-                Cover::NotInForce => Some(Reason::CoverNotInForce),
-                Cover::InForce => benefit.gate.unmet(self.claim, layer.date),
-            };
-            if let Some(reason) = refusal {
+            let reading = reading.of_benefit(benefit, &self.usage);
+            if let Pays::LumpSum(terms) = &benefit.pays {
+                // Its gate is asked for each event.
+                fixed::lump_sum(benefit, terms, &reading, &mut self.counter())?;
+                continue;
+            }
+            if let Some(reason) = reading.refusal(benefit, &self.usage)? {
                 self.steps.push(Step::Denied { benefit: benefit.card.clone(), reason });
                 continue;
             }
-            let base = self.remainder.gather(&benefit.base)?;
-            let outcome = benefit::evaluate(benefit, &reading, base, &mut self.steps, &mut self.changes)?;
-            if benefit.card.payer.kind == PayerKind::BasicInsurance {
-                self.act_pay_dedc = self.act_pay_dedc.plus(outcome.deductible)?;
-            }
-            if !outcome.pays.is_zero() {
-                let column = self.remainder.pay_gathered(outcome.pays)?;
-                self.payments.push(Payment { benefit: benefit.card.clone(), amount: outcome.pays });
-                self.columns.push(column);
-            }
+            self.benefit(benefit, &reading)?;
         }
         Ok(())
     }
 
-    /// Lets the personal account pay what its rule and balance allow; returns `acct_pay`.
-    fn account(&mut self) -> Result<Money, Fault> {
-        if let Some(result) = &self.claim.adopted {
-            // Taken by the platform, and spread over the lines, before the commercial layers.
-            return Ok(result.acct_pay);
-        }
-        let rule = self.programme.layers.iter().find_map(|layer| layer.plan.account.as_ref());
-        let (AccountUse::Use, Some(AccountRule { pools })) = (self.claim.account, rule) else {
-            self.steps.push(Step::AccountDenied { reason: Reason::AccountNotUsed });
-            return Ok(Money::ZERO);
+    /// Lets a benefit pay whose gate has let the claim in.
+    fn benefit(&mut self, benefit: &Benefit, reading: &Reading<'a>) -> Result<(), Fault> {
+        let terms = match &benefit.pays {
+            Pays::Reimbursement(terms) => terms,
+            Pays::PerDiem(terms) => return fixed::per_diem(benefit, terms, reading, &mut self.counter()),
+            Pays::LumpSum(_) => return Ok(()),
         };
-        let balance = self.claim.person.balc;
-        if balance.is_zero() {
-            self.steps.push(Step::AccountDenied { reason: Reason::AccountEmpty });
-            return Ok(Money::ZERO);
+        let mut desk = Desk {
+            remainder: &mut self.remainder,
+            usage: &mut self.usage,
+            steps: &mut self.steps,
+            payments: &self.payments,
+            unused: &mut self.unused,
+        };
+        let outcome = benefit::reimburse(benefit, terms, reading, &mut desk)?;
+        if benefit.card.payer.kind == PayerKind::BasicInsurance {
+            self.act_pay_dedc = self.act_pay_dedc.plus(outcome.deductible)?;
         }
-        let payable = self.remainder.gather_pools(pools)?;
-        let paid = balance.at_most(payable.or_zero());
-        self.account_column = self.remainder.pay_gathered(paid)?;
-        self.steps.push(Step::Account { balance, payable, paid });
-        Ok(paid)
+        if !outcome.pays.is_zero() {
+            self.payments.push(Payment { benefit: benefit.card.clone(), amount: outcome.pays });
+            self.columns.push(outcome.column);
+        }
+        Ok(())
     }
 
-    fn finish(
-        mut self,
-        split: FourWaySplit,
-        line_splits: Vec<LineSplit>,
-        hosp_part_amt: Money,
-        acct_pay: Money,
-        public_layers: PublicLayers,
-    ) -> Result<Settlement, Fault> {
+    fn counter(&mut self) -> Counter<'_, 'a> {
+        Counter { usage: &mut self.usage, steps: &mut self.steps, to_person: &mut self.to_person }
+    }
+
+    fn finish(mut self, line_splits: &[LineSplit], totals: Totals) -> Result<Settlement, Fault> {
         let mut shares = ShareTable::new(line_splits.len(), self.payments.len());
         let mut psn_cash_pay = Money::ZERO;
         for line in 0..line_splits.len() {
@@ -211,18 +228,20 @@ impl<'a> Settling<'a> {
             rule_date: self.programme.date,
             benefit_year: self.programme.date.year(),
             medfee_sumamt: self.claim.bill.medfee_sumamt(),
-            split,
-            line_splits,
+            split: totals.split,
+            line_splits: Vec::new(),
             payments: self.payments,
-            hosp_part_amt,
-            acct_pay,
+            hosp_part_amt: totals.hosp_part_amt,
+            acct_pay: totals.acct_pay,
+            account: totals.account,
             psn_cash_pay,
+            to_person: self.to_person,
             act_pay_dedc: self.act_pay_dedc,
             shares,
-            accumulators: self.changes,
+            accumulators: self.usage.into_changes(),
             explanation: self.steps,
             packs: packs(self.programme, &self.claim.bill),
-            public_layers,
+            public_layers: totals.public_layers,
         })
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{Accumulators, Money, Reason, Settlement, Step};
+use bedside_claim::{Accumulators, Money, Reason, Settlement, Step, Term};
 use bedside_fixtures::cases;
 use bedside_policy::Library;
 
@@ -34,7 +34,7 @@ valid = { from = "2020-01-01", until = "2030-01-01" }
 insutype = "390"
 area = "33"
 catalogue = "test/catalogue"
-layers = [{ plan = "test/plan" }]
+layers = [{ policy = "test/plan" }]
 "#
         .to_owned(),
     );
@@ -75,7 +75,7 @@ fn settle(library: &Library, bills: &[(&str, &str)]) -> Vec<Settlement> {
         let facts: String =
             facts.split_terminator(", ").map(|fact| format!("| {} |\n", fact.replace(": ", " | "))).collect();
         let text = format!(
-            "# c\n\n## b\n| bill | |\n|---|---|\n{facts}\n| item | in_scope |\n|---|---|\n| A | {in_scope} |\n\n| settlement | |\n|---|---|\n"
+            "# c\n\n## b\n| bill | |\n|---|---|\n| policies | test/plan |\n{facts}\n| item | in_scope |\n|---|---|\n| A | {in_scope} |\n\n| settlement | |\n|---|---|\n"
         );
         let claim = cases::read(&text).remove(0).bills.remove(0).claim;
         let programme = library.programme_for(&claim).unwrap();
@@ -200,7 +200,7 @@ fn the_plan_says_which_date_picks_its_version() {
         let settlement = settle(&library, &[(stay, "100")]).remove(0);
         assert_eq!(paid(&settlement), yuan(expected), "{rule}");
         let term = &settlement.accumulators[0].key.term;
-        assert_eq!(*term, bedside_claim::Term::Year(if rule == "admission" { 2025 } else { 2026 }));
+        assert_eq!(*term, Term::Year(if rule == "admission" { 2025 } else { 2026 }));
     }
 }
 
@@ -210,7 +210,7 @@ fn a_case_without_a_row_is_a_fault_and_not_a_zero() {
                  parameter.r = { unit = \"ratio\", source = \"none\", article = \"-\", rows = [{ tier = \"secondary\", value = \"0.5\" }] }\n"
         .to_owned()
         + &benefit("base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"r\" }]");
-    let text = "# c\n\n## b\n| bill | |\n|---|---|\n\n| item | in_scope |\n|---|---|\n| A | 100 |\n\n| settlement | |\n|---|---|\n";
+    let text = "# c\n\n## b\n| bill | |\n|---|---|\n| policies | test/plan |\n\n| item | in_scope |\n|---|---|\n| A | 100 |\n\n| settlement | |\n|---|---|\n";
     let claim = cases::read(text).remove(0).bills.remove(0).claim;
     let library = one(&parts);
     let programme = library.programme_for(&claim).unwrap();

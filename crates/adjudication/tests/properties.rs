@@ -3,9 +3,10 @@
 
 use bedside_adjudication::adjudicate;
 use bedside_claim::{
-    AccountUse, Accumulators, BasicInsurance, Bill, Claim, Date, Diagnosis, DiagnosisRole, FeeCategory,
-    FourWaySplit, Hospital, HospitalApproval, HospitalTier, Identity, Line, Measure, Money, Origin,
-    OutOfAreaFiling, PayerKind, Person, Policy, Price, Quantity, Setting, Settlement, Sex, Span, Step, Visit,
+    AccountBalance, AccountUse, Accumulators, BasicInsurance, Bill, Claim, Date, Diagnosis, DiagnosisRole,
+    FeeCategory, FourWaySplit, Hospital, HospitalApproval, HospitalTier, Identity, Line, Measure, Money,
+    Origin, OutOfAreaFiling, PayerKind, Person, Policy, Price, PublicSettlement, Quantity, Setting,
+    Settlement, Sex, Span, Step, Visit,
 };
 use bedside_policy::Library;
 use proptest::prelude::*;
@@ -138,6 +139,8 @@ fn lines(stay: &Stay, date: Date) -> Vec<Line> {
             det_item_fee_sumamt: amount,
             hosp_appr_flag: HospitalApproval::NotNeeded,
             adopted_split: split_of(amount),
+            oprn_no: None,
+            tags: Vec::new(),
         };
         let original = line.feedetl_sn.clone();
         lines.push(line.clone());
@@ -177,15 +180,14 @@ fn claim(history: &History, stay: &Stay, lines: Vec<Line>, date: Date) -> Option
                 .map(|code| Identity { psn_idet_type: (*code).into(), span: Span::ALWAYS })
                 .collect(),
             policies: if history.insured {
-                vec![Policy {
-                    policy_no: "1".into(),
-                    product: "hangzhou/xihu-yilianbao".into(),
-                    cover: Span::ALWAYS,
-                }]
+                vec![Policy::plain("1".into(), "hangzhou/xihu-yilianbao".into(), Span::ALWAYS)]
             } else {
                 Vec::new()
             },
-            balc: Money::from_units(stay.balc),
+            family_no: None,
+            pre_existing: Vec::new(),
+            balc: AccountBalance { current_year: Money::from_units(stay.balc), past_year: Money::ZERO },
+            relatives: Vec::new(),
         },
         visit: Visit {
             mdtrt_id: "M".into(),
@@ -207,8 +209,14 @@ fn claim(history: &History, stay: &Stay, lines: Vec<Line>, date: Date) -> Option
                 diag_name: "".into(),
                 role: DiagnosisRole::Main,
             }],
+            public_settlement: PublicSettlement::Through,
+            causes: Vec::new(),
+            accident: None,
+            icu_days: 0,
+            related_stay: None,
         },
         bill,
+        events: Vec::new(),
         account: if stay.account { AccountUse::Use } else { AccountUse::Keep },
         adopted: None,
     })
@@ -253,7 +261,7 @@ proptest! {
                 .chain([settlement.hosp_part_amt, settlement.acct_pay, settlement.psn_cash_pay]);
             prop_assert_eq!(Money::sum(whole).unwrap(), claim.bill.medfee_sumamt());
             prop_assert!(settlement.payments.iter().all(|payment| payment.amount > Money::ZERO));
-            prop_assert!(settlement.acct_pay <= claim.person.balc && !settlement.psn_cash_pay.is_negative());
+            prop_assert!(settlement.acct_pay <= claim.person.balc.current_year && !settlement.psn_cash_pay.is_negative());
 
             // Same input, same answer; the order of lines changes no total and no charge's share.
             prop_assert_eq!(&settlement, &adjudicate(&claim, &programme, &accumulators).unwrap());

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::money::Money;
+use crate::person::Person;
 
 /// What an accumulator counts.
 ///
@@ -218,6 +219,50 @@ impl Accumulators {
     /// Whether nothing was ever booked.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+}
+
+/// The accumulators of several persons and their families: what a file of bills is settled over.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccumulatorBook {
+    persons: BTreeMap<Arc<str>, Accumulators>,
+    /// Every family's, under keys that name it.
+    families: Accumulators,
+}
+
+impl AccumulatorBook {
+    /// What a claim of this person is settled against: the person's own, and those of the family.
+    pub fn of(&self, person: &Person) -> Accumulators {
+        let mut all = self.persons.get(&person.psn_no).cloned().unwrap_or_default();
+        if let Some(family_no) = &person.family_no {
+            let owner = Owner::Family(family_no.clone());
+            for (key, value) in self.families.iter().filter(|(key, _)| key.owner == owner) {
+                all.set(key.clone(), value);
+            }
+        }
+        all
+    }
+
+    /// Applies one settlement's changes, all or none.
+    ///
+    /// # Errors
+    /// [`StaleChange`] when an accumulator does not stand where the change was computed from.
+    pub fn apply(&mut self, person: &Person, changes: &[AccumulatorChange]) -> Result<(), StaleChange> {
+        let (own, shared): (Vec<_>, Vec<_>) =
+            changes.iter().cloned().partition(|change| change.key.owner == Owner::Person);
+        let mut families = self.families.clone();
+        families.apply(&shared)?;
+        self.persons.entry(person.psn_no.clone()).or_default().apply(&own)?;
+        self.families = families;
+        Ok(())
+    }
+
+    /// Sets one accumulator: of the family that the key names, or of this person.
+    pub fn set(&mut self, psn_no: &Arc<str>, key: AccumulatorKey, value: Money) {
+        match key.owner {
+            Owner::Person => self.persons.entry(psn_no.clone()).or_default().set(key, value),
+            Owner::Family(_) => self.families.set(key, value),
+        }
     }
 }
 

@@ -184,6 +184,10 @@ pub struct Line {
     pub det_item_fee_sumamt: Money,
     /// `hosp_appr_flag`.
     pub hosp_appr_flag: HospitalApproval,
+    /// The operation that it belongs to; `None`: none, or it was not stated.
+    pub oprn_no: Option<Arc<str>>,
+    /// What rule packs ask of an item beyond its code, in their words: `implant`, `car-t`, `listed-drug`.
+    pub tags: Vec<Arc<str>>,
     /// The split that the national platform returned for the line; `None` asks the catalogue.
     pub adopted_split: Option<FourWaySplit>,
 }
@@ -350,9 +354,19 @@ impl Bill {
         Ok(Bill { lines, refunds, order, medfee_sumamt })
     }
 
+    /// No bill: what a claim has that reports events alone.
+    pub fn none() -> Bill {
+        Bill { lines: Vec::new(), refunds: Vec::new(), order: Vec::new(), medfee_sumamt: Money::ZERO }
+    }
+
     /// The lines in bill order.
     pub fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    /// Whether any line is a refund.
+    pub fn has_refunds(&self) -> bool {
+        self.refunds.iter().any(Option::is_some)
     }
 
     /// The place of the line that this line refunds.
@@ -513,6 +527,8 @@ mod tests {
             cnt: Quantity::parse(cnt).unwrap(),
             det_item_fee_sumamt: Money::parse(amount).unwrap(),
             hosp_appr_flag: HospitalApproval::NotNeeded,
+            oprn_no: None,
+            tags: Vec::new(),
             adopted_split: None,
         }
     }

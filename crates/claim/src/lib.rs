@@ -38,21 +38,26 @@ pub mod settlement;
 pub mod split;
 pub mod visit;
 
-pub use accumulators::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Owner, Term};
+pub use accumulators::{
+    AccumulatorBook, AccumulatorChange, AccumulatorKey, Accumulators, Measure, Owner, Term,
+};
 pub use benefit::{BenefitCard, Citation, Grade, Origin, PackCard, PackStatus, Payer, PayerKind};
 pub use bill::{Bill, BillError, FeeCategory, FourWaySplit, HospitalApproval, Line, Pool};
-pub use explanation::{DeductibleRule, Period, Step};
+pub use explanation::{DayKind, DeductibleRule, LimitPer, LimitUnit, Period, Purse, Step};
 pub use fault::Fault;
 pub use jiff::civil::{Date, DateTime};
 pub use money::{Money, NumberError, Overflow, Price, Quantity, Rate};
-pub use person::{BasicInsurance, Identity, Person, Policy, Sex, Span};
+pub use person::{
+    AccountBalance, BasicInsurance, Identity, Person, Policy, PreExisting, Relative, Sex, Span,
+};
 pub use reason::Reason;
 pub use settlement::{
-    AdoptedResult, CatalogueLevel, ItemTerms, LineShares, LineSplit, Payment, PublicLayers, Settlement,
-    ShareTable, Variance,
+    AccountPayment, AdoptedResult, CatalogueLevel, FixedPayment, ItemTerms, LineShares, LineSplit, Payment,
+    PublicLayers, Settlement, ShareTable, Variance,
 };
 pub use visit::{
-    DateRule, Diagnosis, DiagnosisRole, Hospital, HospitalTier, OutOfAreaFiling, Setting, Visit,
+    Accident, Cause, DateRule, Diagnosis, DiagnosisRole, Event, Hospital, HospitalTier, Occurrence,
+    OccurrenceKind, OutOfAreaFiling, PublicSettlement, Setting, Visit,
 };
 
 /// The language of a text for people.
@@ -82,6 +87,8 @@ pub struct Claim {
     pub visit: Visit,
     /// What was charged.
     pub bill: Bill,
+    /// What happened to the person beside the bill.
+    pub events: Vec<Event>,
     /// Whether the account may pay.
     pub account: AccountUse,
     /// The national platform's answer, where it settled the public layers already.

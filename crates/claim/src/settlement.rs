@@ -94,6 +94,28 @@ pub struct Payment {
     pub amount: Money,
 }
 
+/// What a benefit pays to the person beside the bill: a lump sum, a per-diem, an allowance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedPayment {
+    /// The benefit, with payer, pack and clause.
+    pub benefit: Arc<BenefitCard>,
+    /// The event that it is paid for; `None`: the stay.
+    pub evt_no: Option<Arc<str>>,
+    /// The amount, above zero.
+    pub amount: Money,
+}
+
+/// What the personal accounts pay; `acct_pay` is their sum.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountPayment {
+    /// From this year's balance, CNY.
+    pub current_year: Money,
+    /// From what is left of years before.
+    pub past_year: Money,
+    /// From relatives' accounts (`acct_mulaid_pay`): `psn_no` and amount, none of them zero.
+    pub relatives: Vec<(Arc<str>, Money)>,
+}
+
 /// The shares of one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineShares<'a> {
@@ -183,8 +205,12 @@ pub struct Settlement {
     pub hosp_part_amt: Money,
     /// `acct_pay`.
     pub acct_pay: Money,
+    /// Which accounts that came from; of an adopted answer nothing, since the platform does not say.
+    pub account: AccountPayment,
     /// `psn_cash_pay`.
     pub psn_cash_pay: Money,
+    /// What is paid to the person beside the bill, in layer order.
+    pub to_person: Vec<FixedPayment>,
     /// `act_pay_dedc`: the deductible the basic layer charged, or as the platform says where its answer was adopted.
     pub act_pay_dedc: Money,
     /// Who pays which fen of which line.

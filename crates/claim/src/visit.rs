@@ -161,6 +161,155 @@ pub enum DiagnosisRole {
     Other,
 }
 
+/// What the treatment goes back to, as far as rules ask; a visit without any is for an illness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// None of the others.
+    Illness,
+    /// An accident (`trum_flag`).
+    Accident,
+    /// A third party is liable (`rel_ttp_flag`).
+    ThirdParty,
+    /// A third party is liable, and the fund pays first (`pre_pay_flag`, 先行支付).
+    ThirdPartyPrePaid,
+    /// Work injury (工伤).
+    WorkInjury,
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: [Cause; 5] =
+        [Cause::Illness, Cause::Accident, Cause::ThirdParty, Cause::ThirdPartyPrePaid, Cause::WorkInjury];
+
+    /// The word rule packs use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Illness => "illness",
+            Cause::Accident => "accident",
+            Cause::ThirdParty => "third_party",
+            Cause::ThirdPartyPrePaid => "third_party_pre_paid",
+            Cause::WorkInjury => "work_injury",
+        }
+    }
+}
+
+/// The accident that a visit treats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accident {
+    /// `evt_no`: names the accident over all its visits.
+    pub evt_no: Arc<str>,
+    /// The day it happened.
+    pub date: Date,
+}
+
+/// Whether basic insurance takes part in settling the visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PublicSettlement {
+    /// It does.
+    Through,
+    /// The patient did not settle through basic insurance: public layers pay nothing.
+    Without,
+}
+
+/// Something that happened to the person, beside the bill: what lump sums and allowances are paid for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `evt_no`: names it for ever.
+    pub evt_no: Arc<str>,
+    /// The day of the confirmed diagnosis, the assessment, the death, or the first day of the month of care.
+    pub date: Date,
+    /// What it is.
+    pub occurrence: Occurrence,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Occurrence {
+    /// A confirmed diagnosis.
+    Diagnosis {
+        /// `diag_code`.
+        diag_code: Arc<str>,
+    },
+    /// An assessed disability.
+    Disability {
+        /// 1 (gravest) to 10, GB/T 44893.
+        grade: u8,
+        /// The grade that stood before, where there was one.
+        prior_grade: Option<u8>,
+        /// The day of the accident that it goes back to.
+        accident_date: Option<Date>,
+    },
+    /// A death.
+    Death {
+        /// The day of the accident that it goes back to.
+        accident_date: Option<Date>,
+    },
+    /// A month of long-term care.
+    Care {
+        /// The grade of disability (失能等级), 1 and up as the region counts them.
+        grade: u8,
+    },
+}
+
+/// The kind of an [`Occurrence`], as rules ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OccurrenceKind {
+    /// A confirmed diagnosis.
+    Diagnosis,
+    /// An assessed disability.
+    Disability,
+    /// A death.
+    Death,
+    /// A month of long-term care.
+    Care,
+}
+
+impl OccurrenceKind {
+    /// Every kind.
+    pub const ALL: [OccurrenceKind; 4] =
+        [OccurrenceKind::Diagnosis, OccurrenceKind::Disability, OccurrenceKind::Death, OccurrenceKind::Care];
+
+    /// The word of rule packs and of `evt_type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            OccurrenceKind::Diagnosis => "diagnosis",
+            OccurrenceKind::Disability => "disability",
+            OccurrenceKind::Death => "death",
+            OccurrenceKind::Care => "care",
+        }
+    }
+}
+
+impl Event {
+    /// Its kind.
+    pub fn kind(&self) -> OccurrenceKind {
+        match self.occurrence {
+            Occurrence::Diagnosis { .. } => OccurrenceKind::Diagnosis,
+            Occurrence::Disability { .. } => OccurrenceKind::Disability,
+            Occurrence::Death { .. } => OccurrenceKind::Death,
+            Occurrence::Care { .. } => OccurrenceKind::Care,
+        }
+    }
+
+    /// The grade, where it has one.
+    pub fn grade(&self) -> Option<u8> {
+        match self.occurrence {
+            Occurrence::Disability { grade, .. } | Occurrence::Care { grade } => Some(grade),
+            Occurrence::Diagnosis { .. } | Occurrence::Death { .. } => None,
+        }
+    }
+
+    /// The day of the accident that it goes back to.
+    pub fn accident_date(&self) -> Option<Date> {
+        match self.occurrence {
+            Occurrence::Disability { accident_date, .. } | Occurrence::Death { accident_date } => {
+                accident_date
+            }
+            Occurrence::Diagnosis { .. } | Occurrence::Care { .. } => None,
+        }
+    }
+}
+
 /// One visit, from admission to settlement.
 ///
 /// Three dates rule a claim; a rule says which one it uses.
@@ -184,6 +333,16 @@ pub struct Visit {
     pub filing: Option<OutOfAreaFiling>,
     /// Diagnoses, main first.
     pub diagnoses: Vec<Diagnosis>,
+    /// Whether basic insurance settles it.
+    pub public_settlement: PublicSettlement,
+    /// What the treatment goes back to; empty: an illness.
+    pub causes: Vec<Cause>,
+    /// The accident that it treats.
+    pub accident: Option<Accident>,
+    /// Days in intensive care, not more than the days of the stay.
+    pub icu_days: u16,
+    /// The stay that an outpatient visit before or after belongs to: its first and last day.
+    pub related_stay: Option<(Date, Date)>,
 }
 
 /// The date of a visit that a rule goes by.
@@ -202,5 +361,19 @@ impl Visit {
             DateRule::Admission => self.begntime.date(),
             DateRule::Settlement => self.setl_date,
         }
+    }
+
+    /// Whether the treatment goes back to that cause; a visit without any is for an illness.
+    pub fn has_cause(&self, cause: Cause) -> bool {
+        match cause {
+            Cause::Illness => self.causes.is_empty() || self.causes.contains(&cause),
+            cause => self.causes.contains(&cause),
+        }
+    }
+
+    /// Days of the stay: from the day of admission to the day of discharge, that day not counted; at least one.
+    pub fn ipt_days(&self) -> u16 {
+        let days = (self.endtime.date() - self.begntime.date()).get_days();
+        u16::try_from(days.max(1)).unwrap_or(u16::MAX)
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{Accumulators, Claim, Lang, Settlement};
+use bedside_claim::{AccumulatorBook, Claim, Lang, Settlement};
 use bedside_gateway::errors::Refusal;
+use bedside_gateway::invalid::InvalidMessage;
 use bedside_gateway::request::{self, Envelope};
-use bedside_gateway::{answer, parse_case, v1};
+use bedside_gateway::{answer, parse_case, parse_case_file, v1};
 use bedside_policy::Library;
 use bedside_replay::{RowFormat, RowKey};
 
@@ -18,33 +19,67 @@ pub(crate) struct Case {
     pub(crate) claim: Claim,
 }
 
-/// Reads and checks the JSON form of `SettleBillRequest`; every fault is listed.
-pub(crate) fn read(text: &str, lang: Lang) -> Result<Case, Failure> {
-    let request = parse_case(text).map_err(Failure::wrong_input)?;
-    match request::settle(&request) {
-        Ok((envelope, claim)) => Ok(Case { envelope, claim }),
-        Err(invalid) => {
-            let faults: Vec<String> = invalid
-                .faults()
-                .iter()
-                .map(|fault| format!("\n  {} {}", fault.code.code(), fault.text(lang)))
-                .collect();
-            let head = match lang {
-                Lang::Zh => format!("案例有 {} 处错误：", invalid.count()),
-                Lang::En => format!("faults in the case: {}", invalid.count()),
-            };
-            Err(Failure::wrong_input(head + &faults.concat()))
+/// A case file that was read and checked.
+pub(crate) struct CaseFile {
+    /// What was used up before the first bill.
+    prior: AccumulatorBook,
+    /// The bills in order.
+    pub(crate) bills: Vec<Case>,
+}
+
+/// Reads and checks a case file; every fault of every bill is listed.
+pub(crate) fn read(text: &str, lang: Lang) -> Result<CaseFile, Failure> {
+    let file = parse_case_file(text).map_err(Failure::wrong_input)?;
+    if file.bills.is_empty() {
+        return Err(Failure::wrong_input(match lang {
+            Lang::Zh => "案例文件没有账单：bills 至少一项",
+            Lang::En => "the case file has no bill: `bills` needs at least one",
+        }));
+    }
+    let mut faults = Vec::new();
+    let prior = request::prior(&file.prior).map_err(|invalid| faults.push((None, invalid)));
+    let mut bills = Vec::with_capacity(file.bills.len());
+    for (index, bill) in file.bills.iter().enumerate() {
+        match request::settle(bill) {
+            Ok((envelope, claim)) => bills.push(Case { envelope, claim }),
+            Err(invalid) => faults.push(((file.bills.len() > 1).then_some(index), invalid)),
         }
+    }
+    match prior {
+        Ok(prior) if faults.is_empty() => Ok(CaseFile { prior, bills }),
+        _ => Err(Failure::wrong_input(told(&faults, lang))),
     }
 }
 
-/// Settles a case for a person without a history.
-pub(crate) fn settle(case: &Case, library: &Library, lang: Lang) -> Result<v1::Settlement, Failure> {
-    let programme = library
-        .programme_for(&case.claim)
-        .map_err(|why| Failure::refused(Refusal::Unresolved(why).phrase().text(lang)))?;
-    let settlement = adjudicate(&case.claim, &programme, &Accumulators::default()).map_err(Failure::fault)?;
-    answer::settlement(&case.claim, &case.envelope, &settlement, None).map_err(Failure::fault)
+/// Every fault, with the bill that it is in where there are several.
+fn told(faults: &[(Option<usize>, InvalidMessage)], lang: Lang) -> String {
+    let count: usize = faults.iter().map(|(_, invalid)| invalid.count()).sum();
+    let mut text = match lang {
+        Lang::Zh => format!("案例有 {count} 处错误："),
+        Lang::En => format!("faults in the case: {count}"),
+    };
+    for (bill, invalid) in faults {
+        for fault in invalid.faults() {
+            let bill = bill.map_or_else(String::new, |bill| format!("bills[{bill}] "));
+            text += &format!("\n  {bill}{} {}", fault.code.code(), fault.text(lang));
+        }
+    }
+    text
+}
+
+/// Settles the bills of a case file in order, each against what the ones before have used up.
+pub(crate) fn settle(file: &CaseFile, library: &Library, lang: Lang) -> Result<Vec<v1::Settlement>, Failure> {
+    let mut book = file.prior.clone();
+    let mut settlements = Vec::with_capacity(file.bills.len());
+    for Case { envelope, claim } in &file.bills {
+        let programme = library
+            .programme_for(claim)
+            .map_err(|why| Failure::refused(Refusal::Unresolved(why).phrase().text(lang)))?;
+        let settlement = adjudicate(claim, &programme, &book.of(&claim.person)).map_err(Failure::fault)?;
+        book.apply(&claim.person, &settlement.accumulators).map_err(Failure::fault)?;
+        settlements.push(answer::settlement(claim, envelope, &settlement, None).map_err(Failure::fault)?);
+    }
+    Ok(settlements)
 }
 
 /// Rows of `replay`: one case a line in, one settlement a line out.

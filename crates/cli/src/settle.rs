@@ -1,4 +1,4 @@
-//! `bedside settle`: one case file in, the settlement out, no server.
+//! `bedside settle`: one case file in, its settlements out, no server.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::{case, statement};
 /// What `settle` takes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The case file is the JSON form of SettleBillRequest with the national field names; amounts are texts.\n\nExamples:\n  bedside settle crates/cli/morning/01-resident-child.json\n  bedside settle case.json --format json > settlement.json\n  cat case.json | bedside settle - --lang en"
+    after_help = "The case file is the JSON form of SettleBillRequest with the national field names, amounts as texts; or {\"prior\": [..], \"bills\": [..]}: what was used up before, and several bills in order, of one person or family. docs/case-files.md has every field.\n\nExamples:\n  bedside settle crates/cli/morning/01-resident-child.json\n  bedside settle case.json --format json > settlement.json\n  cat case.json | bedside settle - --lang en"
 )]
 pub(crate) struct SettleArguments {
     /// The case file; `-` reads standard input.
@@ -32,12 +32,26 @@ pub(crate) struct SettleArguments {
 pub(crate) fn run(arguments: &SettleArguments) -> Result<(), Failure> {
     let text = read(&arguments.case)?;
     let lang = Lang::from(arguments.lang);
-    let case = case::read(&text, lang)?;
-    let settlement = case::settle(&case, &arguments.packs.library()?, lang)?;
+    let file = case::read(&text, lang)?;
+    let settlements = case::settle(&file, &arguments.packs.library()?, lang)?;
+    let mut out = String::new();
     match arguments.format {
-        OutputFormat::Text => print(&statement::render(&settlement, lang)?),
-        OutputFormat::Json => print(&(to_json(&settlement) + "\n")),
+        OutputFormat::Text => {
+            for settlement in &settlements {
+                out += &statement::render(settlement, lang)?;
+            }
+        }
+        OutputFormat::Json => {
+            let documents: Vec<String> = settlements.iter().map(to_json).collect();
+            // One bill, one object, as over the wire; several bills, a list.
+            out = match documents.as_slice() {
+                [document] => document.clone(),
+                documents => format!("[{}]", documents.join(",\n")),
+            };
+            out.push('\n');
+        }
     }
+    print(&out)
 }
 
 fn read(path: &PathBuf) -> Result<String, Failure> {

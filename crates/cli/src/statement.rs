@@ -61,6 +61,7 @@ pub(crate) fn render(settlement: &v1::Settlement, lang: Lang) -> Result<String, 
     let mut out = String::new();
     head(&mut out, settlement, &words);
     payers(&mut out, settlement, &words)?;
+    to_person(&mut out, settlement, &words);
     split(&mut out, settlement, &words);
     categories(&mut out, settlement, &words)?;
     explanation(&mut out, settlement, &words);
@@ -145,6 +146,33 @@ fn payers(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
     row(words.of("合计", "total"), "", &info.medfee_sumamt)?;
     line!(out, "{table}");
     Ok(())
+}
+
+/// What is paid to the person beside the bill, and what relatives' accounts paid of it.
+fn to_person(out: &mut String, settlement: &v1::Settlement, words: &Words) {
+    for paid in &settlement.to_person {
+        let payment = paid.payment.clone().unwrap_or_default();
+        let event = if paid.evt_no.is_empty() { String::new() } else { format!(" [{}]", paid.evt_no) };
+        line!(
+            out,
+            "{} {}{} {} · {}{event}",
+            words.of("另行给付本人", "paid to the person"),
+            payment.amount,
+            words.of("：", ":"),
+            words.text(payment.payer.as_ref()),
+            words.text(payment.benefit.as_ref())
+        );
+    }
+    for paid in &settlement.mulaid {
+        line!(
+            out,
+            "{} {}{} {}",
+            words.of("其中家庭共济", "of it a relative's account"),
+            paid.psn_no,
+            words.of("：", ":"),
+            paid.amount
+        );
+    }
 }
 
 /// A bar and a percentage, in whole numbers; a mirror's negative amounts are drawn like what they mirror.

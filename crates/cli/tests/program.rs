@@ -72,7 +72,7 @@ fn settle_tells_wrong_input_refusal_and_fault_apart() {
     }
     let text = case("01-resident-child.json");
     let cases = [
-        (text.replace("\"330100\"", "\"310100\""), 3, "no programme for `insutype` 390 insured in 310100"),
+        (text.replace("\"330100\"", "\"440100\""), 3, "no programme for `insutype` 390 insured in 440100"),
         (
             text.replace("\"cnt\": \"5\"", "\"cnt\": 5"),
             2,

@@ -8,7 +8,7 @@ mod explanation;
 mod mirror;
 
 use bedside_claim::{
-    BenefitCard, Claim, Fault, Grade, Lang, Line, Money, Origin, PackCard, PackStatus, PayerKind,
+    BenefitCard, Claim, Fault, Grade, Lang, Line, Money, Origin, Owner, PackCard, PackStatus, PayerKind,
     PublicLayers, Settlement, Term,
 };
 use jiff::Timestamp;
@@ -73,6 +73,23 @@ pub fn settlement(
         variances,
         init_setl_id: String::new(),
         notices: settlement.packs.iter().filter_map(|pack| notice(pack)).collect(),
+        to_person: settlement
+            .to_person
+            .iter()
+            .map(|paid| v1::FixedPayment {
+                payment: Some(payment(&paid.benefit, paid.amount)),
+                evt_no: paid.evt_no.as_ref().map(ToString::to_string).unwrap_or_default(),
+            })
+            .collect(),
+        mulaid: settlement
+            .account
+            .relatives
+            .iter()
+            .map(|(psn_no, amount)| v1::MulAidPayment {
+                psn_no: psn_no.to_string(),
+                amount: amount.to_string(),
+            })
+            .collect(),
     })
 }
 
@@ -85,8 +102,8 @@ pub(crate) fn setl_time(booked_at_ms: i64) -> Option<String> {
 
 /// The ledger's entry for a settlement: what each payer, the hospital, the account and the patient owe.
 ///
-/// *Shape*: account and amount in payment order, then `hospital`, `account`, `cash`; zero amounts are left out. They
-/// sum to `medfee_sumamt`.
+/// *Shape*: account and amount in payment order, then `hospital`, `account`, `cash`; what is paid to the person beside the
+/// bill stands on the payer and, negated, on `person`; zero amounts are left out. They sum to `medfee_sumamt`.
 pub fn postings(settlement: &Settlement) -> Vec<(String, Money)> {
     let payers = settlement
         .payments
@@ -97,16 +114,30 @@ pub fn postings(settlement: &Settlement) -> Vec<(String, Money)> {
         ("account".to_owned(), settlement.acct_pay),
         ("cash".to_owned(), settlement.psn_cash_pay),
     ];
-    payers.chain(own).filter(|(_, amount)| !amount.is_zero()).collect()
+    let beside = settlement.to_person.iter().flat_map(|paid| {
+        let received = Money::from_units(-paid.amount.units());
+        let payer = format!("payer:{}", paid.benefit.payer.code);
+        [(payer, paid.amount), ("person".to_owned(), received)]
+    });
+    payers.chain(own).chain(beside).filter(|(_, amount)| !amount.is_zero()).collect()
 }
 
 fn setlinfo(claim: &Claim, settlement: &Settlement) -> Result<v1::SetlInfo, Fault> {
     let paid_by = |kind: PayerKind| settlement.paid_by(kind).map(|amount| amount.to_string());
     let psn_part_amt = settlement.acct_pay.plus(settlement.psn_cash_pay)?;
+    let paid = &settlement.account;
+    let balance = claim.person.balc.total()?;
+    let is_adopted = matches!(settlement.public_layers, PublicLayers::Adopted(_));
     // An adopted acct_pay may draw on the family's accounts; the own balance then ends at zero, not below.
-    let own = settlement.acct_pay.at_most(claim.person.balc);
-    let balc = claim.person.balc.minus(own)?;
+    let own = if is_adopted {
+        settlement.acct_pay.at_most(balance)
+    } else {
+        paid.current_year.plus(paid.past_year)?
+    };
+    let balc = balance.minus(own)?;
     let acct_mulaid_pay = settlement.acct_pay.minus(own)?;
+    let of_year = |amount: Money| if is_adopted { String::new() } else { amount.to_string() };
+    let to_person_pay = Money::sum(settlement.to_person.iter().map(|paid| paid.amount))?;
     Ok(v1::SetlInfo {
         medfee_sumamt: settlement.medfee_sumamt.to_string(),
         fulamt_ownpay_amt: settlement.split.fulamt_ownpay_amt.to_string(),
@@ -129,6 +160,9 @@ fn setlinfo(claim: &Claim, settlement: &Settlement) -> Result<v1::SetlInfo, Faul
         psn_cash_pay: settlement.psn_cash_pay.to_string(),
         balc: balc.to_string(),
         acct_mulaid_pay: acct_mulaid_pay.to_string(),
+        acct_crt_year_pay: of_year(paid.current_year),
+        acct_past_year_pay: of_year(paid.past_year),
+        to_person_pay: to_person_pay.to_string(),
     })
 }
 
@@ -231,22 +265,35 @@ fn notice(pack: &PackCard) -> Option<v1::Text> {
     Some(v1::Text { zh, en })
 }
 
-/// The year of a term that is one; empty for the others.
-pub(crate) fn benefit_year(term: &Term) -> String {
-    match term {
-        Term::Year(year) => year.to_string(),
-        Term::PolicyPeriod(_) | Term::Event(_) | Term::Lifetime => String::new(),
+fn accumulator(change: &bedside_claim::AccumulatorChange) -> v1::AccumulatorChange {
+    let key = &change.key;
+    let (benefit_year, term) = term(&key.term);
+    v1::AccumulatorChange {
+        benefit_year,
+        pack_id: key.pack.to_string(),
+        benefit_id: key.benefit.to_string(),
+        measure: key.measure.name().to_owned(),
+        before: change.before.to_string(),
+        after: change.after.to_string(),
+        owner: owner(&key.owner).to_owned(),
+        term,
+        subject: key.subject.to_string(),
     }
 }
 
-fn accumulator(change: &bedside_claim::AccumulatorChange) -> v1::AccumulatorChange {
-    v1::AccumulatorChange {
-        benefit_year: benefit_year(&change.key.term),
-        pack_id: change.key.pack.to_string(),
-        benefit_id: change.key.benefit.to_string(),
-        measure: change.key.measure.name().to_owned(),
-        before: change.before.to_string(),
-        after: change.after.to_string(),
+/// The year, or what it runs over where that is no year.
+pub(crate) fn term(term: &Term) -> (String, String) {
+    match term {
+        Term::Year(year) => (year.to_string(), String::new()),
+        other => (String::new(), other.to_string()),
+    }
+}
+
+/// The word for whose accumulator it is; a family's number is personal and stays inside.
+pub(crate) fn owner(owner: &Owner) -> &'static str {
+    match owner {
+        Owner::Person => "person",
+        Owner::Family(_) => "family",
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::invalid::escaped;
 use crate::v1;
@@ -68,6 +69,10 @@ impl fmt::Display for CaseError {
 /// assert_eq!(error.to_string(), "line 1 column 31, `data.medfee_sumamt`: expected a string, found a number");
 /// ```
 pub fn parse_case(text: &str) -> Result<v1::SettleBillRequest, CaseError> {
+    read_strictly(text)
+}
+
+fn read_strictly<T: DeserializeOwned>(text: &str) -> Result<T, CaseError> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let request = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -75,6 +80,29 @@ pub fn parse_case(text: &str) -> Result<v1::SettleBillRequest, CaseError> {
     })?;
     reader.end().map_err(|error| case_error(".".to_owned(), &error))?;
     Ok(request)
+}
+
+/// Reads a case file: one case, or `{"prior": [..], "bills": [..]}` with a history.
+///
+/// # Errors
+/// [`CaseError`], as for [`parse_case`]; a file without a bill is read, and has none.
+///
+/// # Example
+/// ```
+/// let error = bedside_gateway::parse_case_file(r#"{"bills": [{"header": {"msgd": "1"}}]}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "line 1 column 29, `bills[0].header.msgd`: unknown field `msgd`");
+/// ```
+pub fn parse_case_file(text: &str) -> Result<v1::CaseFile, CaseError> {
+    if has_history(text) {
+        return read_strictly(text);
+    }
+    Ok(v1::CaseFile { prior: Vec::new(), bills: vec![parse_case(text)?] })
+}
+
+/// Whether the document is one with a history: its first field says so, since neither kind has the other's fields.
+fn has_history(text: &str) -> bool {
+    let first_word = text.trim_start().strip_prefix('{').map(str::trim_start);
+    first_word.is_some_and(|rest| rest.starts_with("\"bills\"") || rest.starts_with("\"prior\""))
 }
 
 /// A settlement as JSON with the national field names; empty fields are left out.

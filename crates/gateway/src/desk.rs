@@ -106,7 +106,7 @@ impl Desk {
         let event = SettleEvent {
             message: self.message_key(&envelope),
             person: self.person_key(&claim.person.psn_no),
-            family_no: None,
+            family_no: claim.person.family_no.clone(),
             mdtrt_id: Arc::clone(&claim.visit.mdtrt_id),
             booked_at_ms: now_ms(),
             request: bytes.clone(),
@@ -134,8 +134,7 @@ impl Desk {
                 desk.read(request).map_err(|unread| unread.refusal)?;
             let programme = programme.map_err(Refusal::Unresolved)?;
             let person = desk.person_key(&claim.person.psn_no);
-            let accumulators =
-                desk.ledger.accumulators(&person).map_err(|error| desk.read_refusal(&error))?;
+            let accumulators = desk.with_family(&person, claim.person.family_no.as_deref())?;
             let settlement = adjudicate(&claim, &programme, &accumulators)
                 .map_err(|fault| fault_refusal(&envelope, &fault))?;
             let quote = answer::settlement(&claim, &envelope, &settlement, None)
@@ -240,17 +239,23 @@ impl Desk {
         let desk = self.clone();
         blocking(move || {
             let person = desk.person_key(&request.psn_no);
-            let accumulators =
-                desk.ledger.accumulators(&person).map_err(|error| desk.read_refusal(&error))?;
+            let family_no = Some(request.family_no.as_str()).filter(|family_no| !family_no.is_empty());
+            let accumulators = desk.with_family(&person, family_no)?;
             let of_year =
                 accumulators.iter().filter(|(key, _)| year.is_none_or(|year| key.term == Term::Year(year)));
             let accumulators = of_year
-                .map(|(key, value)| v1::Accumulator {
-                    benefit_year: answer::benefit_year(&key.term),
-                    pack_id: key.pack.to_string(),
-                    benefit_id: key.benefit.to_string(),
-                    measure: key.measure.name().to_owned(),
-                    cum: value.to_string(),
+                .map(|(key, value)| {
+                    let (benefit_year, term) = answer::term(&key.term);
+                    v1::Accumulator {
+                        benefit_year,
+                        pack_id: key.pack.to_string(),
+                        benefit_id: key.benefit.to_string(),
+                        measure: key.measure.name().to_owned(),
+                        cum: value.to_string(),
+                        owner: answer::owner(&key.owner).to_owned(),
+                        term,
+                        subject: key.subject.to_string(),
+                    }
                 })
                 .collect();
             Ok(v1::GetAccumulatorsResponse { accumulators })
@@ -354,6 +359,15 @@ impl Desk {
                 Refusal::Fault
             }
         }
+    }
+
+    /// The person's accumulators, and those that the family shares.
+    fn with_family(&self, person: &PersonKey, family_no: Option<&str>) -> Result<Accumulators, Refusal> {
+        let read = match family_no {
+            None => self.ledger.accumulators(person),
+            Some(family_no) => self.ledger.accumulators_with_family(person, family_no),
+        };
+        read.map_err(|error| self.read_refusal(&error))
     }
 
     fn read_refusal(&self, error: &ReadError) -> Refusal {

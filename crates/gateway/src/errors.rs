@@ -99,6 +99,14 @@ reasons! {
     TwoPolicies, "TWO_POLICIES", FailedPrecondition,
         "two policies of one product are in force on one day, and the rules cannot say which pays",
         "send only the policy that is to pay";
+    /// The programme leaves the public layers to the national platform.
+    NeedsNationalAnswer, "NEEDS_NATIONAL_ANSWER", FailedPrecondition,
+        "the person's programme leaves the public layers to the national platform, and the claim carries no answer of it",
+        "settle with the national platform first (2304) and send its answer as national, or send pub_setl_flag 0";
+    /// A policy schedule lacks a number.
+    PolicyScheduleLacks, "POLICY_SCHEDULE_LACKS", FailedPrecondition,
+        "the product of a policy asks for a number that the policy's schedule does not carry",
+        "send the amount or ratio of that name in policyinfo.amounts or policyinfo.rates";
     /// Nothing of that name, or not the caller's.
     SettlementNotFound, "SETTLEMENT_NOT_FOUND", NotFound,
         "there is no such settlement, or it belongs to another person, visit or hospital",
@@ -194,6 +202,8 @@ impl Refusal {
             Refusal::Unresolved(Unresolved::OutOfScope { .. }) => ErrorReason::CaseOutOfScope,
             Refusal::Unresolved(Unresolved::UnknownProduct { .. }) => ErrorReason::UnknownProduct,
             Refusal::Unresolved(Unresolved::TwoPolicies { .. }) => ErrorReason::TwoPolicies,
+            Refusal::Unresolved(Unresolved::NeedsNationalAnswer { .. }) => ErrorReason::NeedsNationalAnswer,
+            Refusal::Unresolved(Unresolved::ScheduleLacks { .. }) => ErrorReason::PolicyScheduleLacks,
             Refusal::NotFound => ErrorReason::SettlementNotFound,
             Refusal::Busy => ErrorReason::Busy,
             Refusal::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
@@ -275,6 +285,12 @@ fn unresolved_phrase(unresolved: &Unresolved) -> Phrase {
         }
         Unresolved::TwoPolicies { product, date } => {
             format!("产品 `{product}` 在 {date} 有两份有效保单")
+        }
+        Unresolved::NeedsNationalAnswer { programme } => {
+            format!("方案 `{programme}` 需要国家平台的结算结果")
+        }
+        Unresolved::ScheduleLacks { product, name } => {
+            format!("产品 `{product}` 的保单缺少约定项 `{name}`")
         }
     };
     Phrase::made(zh, unresolved.to_string())

@@ -15,7 +15,9 @@ pub const FAULTS_MAX: usize = 50;
 const VALUE_CHARS_MAX: usize = 40;
 
 /// Fields that say who the person is, what ails them, or what they own.
-const PERSONAL: [&str; 18] = [
+const PERSONAL: [&str; 28] = [
+    "acdt_date",
+    "acdt_no",
     "adm_bed",
     "balc",
     "bilg_dr_codg",
@@ -23,17 +25,25 @@ const PERSONAL: [&str; 18] = [
     "certno",
     "diag_code",
     "diag_name",
+    "dise_code",
     "drord_no",
+    "evt_date",
+    "evt_no",
+    "family_no",
+    "grade",
     "invono",
     "ipt_no",
     "mdtrt_id",
     "memo",
     "opter",
     "opter_name",
+    "past_year_balc",
     "policy_no",
+    "prior_grade",
     "psn_idet_type",
     "psn_name",
     "psn_no",
+    "regdate",
 ];
 
 /// Whether the value of this field, the last name of a path, must never be shown.

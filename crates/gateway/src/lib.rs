@@ -31,6 +31,6 @@ pub mod server;
 mod service;
 pub mod wire;
 
-pub use case::{CaseError, CaseProblem, parse_case, to_json};
+pub use case::{CaseError, CaseProblem, parse_case, parse_case_file, to_json};
 pub use server::{Config, Gateway, Limits};
 pub use wire::v1;

@@ -4,15 +4,19 @@
 //! that neither the core nor the ledger looks at a text again. Names and certificates stop here. It must not know any
 //! rule, nor whether the message came over the network or from a file.
 
+mod events;
 mod fields;
 mod lines;
 mod national;
 mod person;
+mod prior;
 mod visit;
 
 use std::sync::Arc;
 
-use bedside_claim::{AccountUse, Bill, Claim};
+use bedside_claim::{AccountUse, Bill, Claim, Event};
+
+pub use self::prior::prior;
 
 use self::fields::{AREA, Charset, ID, Place, Reader, TextForm};
 use crate::invalid::{InvalidCode, InvalidMessage, Phrase};
@@ -59,7 +63,11 @@ pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), Inva
     let envelope = envelope(&mut reader, request.header.as_ref());
     let visit = visit::read(&mut reader, request);
     let person = person::read(&mut reader, request, visit.as_ref());
-    let lines = lines::read(&mut reader, &request.feedetail, visit.as_ref());
+    let events = events::read(&mut reader, &request.evtinfo, visit.as_ref());
+    let lines = match (request.feedetail.is_empty(), request.evtinfo.is_empty()) {
+        (true, false) => None,
+        _ => lines::read(&mut reader, &request.feedetail, visit.as_ref()),
+    };
     let data = settle_data(&mut reader, request.data.as_ref());
     let medfee_sumamt = data.as_ref().map(|(_, medfee_sumamt)| *medfee_sumamt);
     let bill = lines::bill(&mut reader, request, lines, medfee_sumamt);
@@ -67,7 +75,8 @@ pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), Inva
         None => Some(None),
         Some(answer) => national::read(&mut reader, answer, bill.as_ref()).map(Some),
     };
-    let claim = claim(envelope, visit, person, data.map(|(account, _)| account), bill, adopted);
+    let account = data.map(|(account, _)| account);
+    let claim = claim(envelope, visit, person, account, (bill, events), adopted);
     reader.faults.finish(claim)
 }
 
@@ -76,12 +85,19 @@ fn claim(
     visit: Option<bedside_claim::Visit>,
     person: Option<bedside_claim::Person>,
     account: Option<AccountUse>,
-    bill: Option<Bill>,
+    (bill, events): (Option<Bill>, Option<Vec<Event>>),
     adopted: Option<Option<bedside_claim::AdoptedResult>>,
 ) -> Option<(Envelope, Claim)> {
     Some((
         envelope?,
-        Claim { person: person?, visit: visit?, bill: bill?, account: account?, adopted: adopted? },
+        Claim {
+            person: person?,
+            visit: visit?,
+            bill: bill?,
+            events: events?,
+            account: account?,
+            adopted: adopted?,
+        },
     ))
 }
 
@@ -145,6 +161,7 @@ pub fn get_accumulators(request: &v1::GetAccumulatorsRequest) -> Result<Option<i
     let mut reader = Reader::default();
     let psn_no = reader.text(Place::Top, "psn_no", &request.psn_no, ID);
     reader.optional_text(Place::Top, "fixmedins_code", &request.fixmedins_code, FIXMEDINS_CODE);
+    reader.optional_text(Place::Top, "family_no", &request.family_no, ID);
     let allowed = Phrase::fixed("四位年份", "a year of four digits");
     let four_digits = |year: &str| (year.len() == 4).then(|| year.parse::<u16>().ok()).flatten();
     let read = |year: &str| four_digits(year).and_then(|year| i16::try_from(year).ok()).map(Some);

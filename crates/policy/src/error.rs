@@ -120,7 +120,7 @@ pub enum PackProblem {
         /// Where it stands.
         place: String,
     },
-    /// Bands over a year's base that a deductible per visit would tear apart.
+    /// Parts that do not go together.
     #[error("`{place}`: {problem}")]
     Combination {
         /// Where it stands.
@@ -136,11 +136,21 @@ pub enum PackProblem {
         /// The name.
         name: String,
     },
-    /// A parameter that no benefit uses.
-    #[error("`parameter.{name}`: no benefit uses it")]
+    /// A parameter, list or group that no benefit uses.
+    #[error("`{place}.{name}`: no benefit uses it")]
     Unused {
-        /// The parameter.
+        /// What it is.
+        place: &'static str,
+        /// Its name.
         name: String,
+    },
+    /// A referenced pack without a version for a day of this one.
+    #[error("`{place}`: the pack it points at has no version on {date}")]
+    Gap {
+        /// Where it stands.
+        place: String,
+        /// The first day without.
+        date: Date,
     },
     /// Two versions that are valid on one day.
     #[error("is valid on {date}, and so is version `{other}`")]

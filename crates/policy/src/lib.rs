@@ -25,5 +25,9 @@ pub use catalogue::{Catalogue, CatalogueItem, LineTerms};
 pub use error::{PackError, PackProblem};
 pub use library::{Cover, Layer, Library, Programme, Unresolved};
 pub use plan::{
-    AccountRule, Band, BandEdges, Base, Benefit, Cap, CareArea, Deductible, Parameter, Plan, When,
+    AgeRange, Amounts, Answer, Band, BandEdges, Base, Benefit, Cap, CareArea, Circumstances, Decrease,
+    Deductible, DeductibleGroup, Factor, FactorRule, FilledBy, Gate, InnerLimit, ItemList, Limit,
+    LimitAmount, LineSelector, ListDate, ListedItem, LumpSum, NearStay, OpensAfter, PaidFor, PaidLimit,
+    Parameter, Pays, PerDiem, Plan, PreExistingRule, PurseRule, Reimbursement, SharedBy, Tail, Value,
+    VersionBy, VisitCount, Waiting, When,
 };

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use bedside_claim::{Claim, Date, DateRule, PackCard, Reason};
+use bedside_claim::{Claim, Date, DateRule, PackCard, Policy, PublicSettlement, Reason};
 use include_dir::{Dir, DirEntry, include_dir};
 use serde::de::DeserializeOwned;
 
 use crate::catalogue::Catalogue;
-use crate::compile;
+use crate::compile::{self, PlanFiles};
 use crate::error::{PackError, PackProblem};
 use crate::pack_file::{CatalogueFile, PlanFile, ProgrammeFile};
-use crate::plan::Plan;
+use crate::plan::{Circumstances, Plan, VersionBy};
 
 static BUILTIN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/packs");
 
@@ -56,6 +56,20 @@ pub enum Unresolved {
         /// The programme.
         programme: Arc<str>,
     },
+    /// The programme leaves the public layers to the national platform, and the claim carries no answer of it.
+    #[error("programme `{programme}` needs the national platform's answer")]
+    NeedsNationalAnswer {
+        /// The programme.
+        programme: Arc<str>,
+    },
+    /// The policy's schedule lacks a number that its product asks for.
+    #[error("the schedule of a policy of product `{product}` lacks `{name}`")]
+    ScheduleLacks {
+        /// The product.
+        product: Arc<str>,
+        /// The amount or ratio.
+        name: Arc<str>,
+    },
     /// Two policies of one product in force on one day.
     #[error("two policies of product `{product}` are in force on {date}")]
     TwoPolicies {
@@ -69,8 +83,10 @@ pub enum Unresolved {
 /// Whether a layer's cover holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cover {
-    /// Public plans, and policies in force.
-    InForce,
+    /// A public plan: nothing to hold.
+    Public,
+    /// The policy in force on the day: its place in the person's list.
+    Policy(usize),
     /// The person holds policies of the product, none of them in force on the day.
     NotInForce,
 }
@@ -84,6 +100,16 @@ pub struct Layer {
     pub date: Date,
     /// Whether it covers that day.
     pub cover: Cover,
+}
+
+impl Layer {
+    /// The policy in force, of a commercial layer.
+    pub fn policy<'a>(&self, claim: &'a Claim) -> Option<&'a Policy> {
+        match self.cover {
+            Cover::Policy(place) => claim.person.policies.get(place),
+            Cover::Public | Cover::NotInForce => None,
+        }
+    }
 }
 
 /// The ordered layers that apply to one claim.
@@ -105,6 +131,13 @@ enum Place {
     Policy(Arc<str>),
 }
 
+/// Who settles the public layers of a programme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PublicSource {
+    Computed,
+    Adopted,
+}
+
 #[derive(Debug, Clone)]
 struct ProgrammeRule {
     id: Arc<str>,
@@ -113,6 +146,7 @@ struct ProgrammeRule {
     insutype: String,
     area: String,
     catalogue: Arc<str>,
+    public_source: PublicSource,
     places: Vec<Place>,
 }
 
@@ -200,6 +234,8 @@ impl Library {
         }
         let mut library = Library::default();
         let mut programme_files = Vec::new();
+        let mut plan_files = PlanFiles::new();
+        let mut plans = Vec::new();
         for (file, text) in files.iter().filter(|(file, _)| file.ends_with(".toml")) {
             let fail = |problem| PackError { file: file.clone(), problem };
             let parts: Vec<&str> = file.trim_end_matches(".toml").split('/').collect();
@@ -221,19 +257,17 @@ impl Library {
                     versions.push(Arc::new(catalogue));
                 }
                 _ => {
-                    let plan =
-                        parse::<PlanFile>(text).and_then(|plan| compile::plan(&id, &plan)).map_err(fail)?;
-                    let versions = library.plans.entry(id).or_default();
-                    check_overlap(&plan.card, versions.iter().map(|version| &version.card)).map_err(fail)?;
-                    // With two date rules one claim could fall into two versions, or between them.
-                    if versions.first().is_some_and(|first: &Arc<Plan>| first.date_rule != plan.date_rule) {
-                        let place = "date_rule".to_owned();
-                        let problem = "every version of a plan goes by the same date";
-                        return Err(fail(PackProblem::Combination { place, problem }));
-                    }
-                    versions.push(Arc::new(plan));
+                    let plan = parse::<PlanFile>(text).map_err(fail)?;
+                    plan_files.entry(id.clone()).or_default().push(plan.clone());
+                    plans.push((file, id, plan));
                 }
             }
+        }
+        // Only now, because a plan may point at a parameter of any other.
+        for (file, id, plan) in plans {
+            let fail = |problem| PackError { file: file.clone(), problem };
+            let plan = compile::plan(&id, &plan, &plan_files).map_err(fail)?;
+            library.add_plan(id, plan).map_err(fail)?;
         }
         for (file, authority, name, text) in programme_files {
             let fail = |problem| PackError { file: file.clone(), problem };
@@ -242,6 +276,21 @@ impl Library {
             library.programmes.push(rule.map_err(fail)?);
         }
         Ok(library)
+    }
+
+    fn add_plan(&mut self, id: Arc<str>, plan: Plan) -> Result<(), PackProblem> {
+        let versions = self.plans.entry(id).or_default();
+        check_overlap(&plan.card, versions.iter().map(|version| &version.card))?;
+        // With two date rules one claim could fall into two versions, or between them.
+        let differs =
+            |first: &Arc<Plan>| (first.date_rule, first.version_by) != (plan.date_rule, plan.version_by);
+        if versions.first().is_some_and(differs) {
+            let place = "date_rule".to_owned();
+            let problem = "every version of a plan goes by the same date";
+            return Err(PackProblem::Combination { place, problem });
+        }
+        versions.push(Arc::new(plan));
+        Ok(())
     }
 
     fn programme_rule(
@@ -270,7 +319,8 @@ impl Library {
             };
             let dangling =
                 || PackProblem::Dangling { place: "layers".to_owned(), kind: "pack", name: pack.clone() };
-            let (id, _) = self.plans.get_key_value(pack.as_str()).ok_or_else(dangling)?;
+            let (id, versions) = self.plans.get_key_value(pack.as_str()).ok_or_else(dangling)?;
+            check_place(versions, layer.policy.is_some())?;
             // A plan pays once: two places would share one set of accumulators.
             if !placed.insert(id.clone()) {
                 return Err(PackProblem::Duplicate { place: "layers".to_owned(), name: pack.clone() });
@@ -283,6 +333,17 @@ impl Library {
             name: file.catalogue.clone(),
         };
         let (catalogue, _) = self.catalogues.get_key_value(file.catalogue.as_str()).ok_or_else(dangling)?;
+        let public_source = match file.public_layers.as_str() {
+            "computed" => PublicSource::Computed,
+            "adopted" => PublicSource::Adopted,
+            word => {
+                return Err(PackProblem::UnknownWord {
+                    place: "public_layers".to_owned(),
+                    word: word.to_owned(),
+                    allowed: "`computed`, `adopted`".to_owned(),
+                });
+            }
+        };
         let rule = ProgrammeRule {
             id: format!("{authority}/{name}").into(),
             from,
@@ -290,6 +351,7 @@ impl Library {
             insutype: file.insutype.clone(),
             area: file.area.clone(),
             catalogue: catalogue.clone(),
+            public_source,
             places,
         };
         let clash = self.programmes.iter().find(|other| {
@@ -344,22 +406,19 @@ impl Library {
                 programme: rule.id.clone(),
             });
         }
+        let is_public = claim.visit.public_settlement == PublicSettlement::Through;
+        let has_bill = !claim.bill.lines().is_empty();
+        if rule.public_source == PublicSource::Adopted && is_public && has_bill && claim.adopted.is_none() {
+            return Err(Unresolved::NeedsNationalAnswer { programme: rule.id.clone() });
+        }
         let mut layers = Vec::with_capacity(rule.places.len());
         for place in &rule.places {
             match place {
-                Place::Plan(id) => layers.push(self.layer(id, claim, |_| Ok(Cover::InForce))?),
+                Place::Plan(id) => layers.push(self.public_layer(id, claim)?),
                 Place::Policy(id) => {
-                    let held = || claim.person.policies.iter().filter(|policy| policy.product == *id);
-                    if held().next().is_none() {
-                        continue;
+                    if claim.person.policies.iter().any(|policy| policy.product == *id) {
+                        layers.push(self.commercial_layer(id, claim)?);
                     }
-                    layers.push(self.layer(id, claim, |date| {
-                        match held().filter(|p| p.cover.contains(date)).count() {
-                            0 => Ok(Cover::NotInForce),
-                            1 => Ok(Cover::InForce),
-                            _ => Err(Unresolved::TwoPolicies { product: id.clone(), date }),
-                        }
-                    })?);
                 }
             }
         }
@@ -368,28 +427,94 @@ impl Library {
         Ok(Arc::new(Programme { id: rule.id.clone(), layers, catalogue, date }))
     }
 
-    fn layer(
-        &self,
-        id: &Arc<str>,
-        claim: &Claim,
-        cover: impl Fn(Date) -> Result<Cover, Unresolved>,
-    ) -> Result<Layer, Unresolved> {
-        let versions = self.plans.get(id).map(Vec::as_slice).unwrap_or_default();
-        // The version's own date rule says which day picks it.
-        let plan = versions.iter().find(|plan| {
-            let date = claim.visit.date(plan.date_rule);
-            plan.card.from <= date && date < plan.card.until
-        });
-        let plan = plan.ok_or_else(|| Unresolved::OutsideDates {
-            pack: id.clone(),
-            date: claim.visit.date(versions.first().map_or(DateRule::Settlement, |plan| plan.date_rule)),
-        })?;
-        let date = claim.visit.date(plan.date_rule);
-        let cover = cover(date)?;
-        if let Some(reason) = plan.scope.unmet(claim, date) {
-            return Err(Unresolved::OutOfScope { pack: id.clone(), reason });
+    fn public_layer(&self, id: &Arc<str>, claim: &Claim) -> Result<Layer, Unresolved> {
+        let versions = self.versions(id);
+        let date = claim.visit.date(versions.first().map_or(DateRule::Settlement, |plan| plan.date_rule));
+        let plan = version_on(Some(versions), date, |plan| &plan.card)
+            .ok_or_else(|| Unresolved::OutsideDates { pack: id.clone(), date })?;
+        in_scope(id, &plan, claim, date, None)?;
+        Ok(Layer { plan, date, cover: Cover::Public })
+    }
+
+    /// The layer of a product of which the person holds at least one policy.
+    fn commercial_layer(&self, id: &Arc<str>, claim: &Claim) -> Result<Layer, Unresolved> {
+        let versions = self.versions(id);
+        let (date_rule, version_by) = versions
+            .first()
+            .map_or((DateRule::Settlement, VersionBy::DateRule), |plan| (plan.date_rule, plan.version_by));
+        let date = claim.visit.date(date_rule);
+        let held = || claim.person.policies.iter().enumerate().filter(|(_, policy)| policy.product == *id);
+        let mut in_force = held().filter(|(_, policy)| policy.cover.contains(date));
+        let policy = in_force.next();
+        if in_force.next().is_some() {
+            return Err(Unresolved::TwoPolicies { product: id.clone(), date });
         }
-        Ok(Layer { plan: plan.clone(), date, cover })
+        let version_date = match version_by {
+            VersionBy::DateRule => date,
+            // Of a product of which no policy is in force any version can say so: the one of the first policy.
+            VersionBy::PolicyPeriod => {
+                let (_, policy) = policy
+                    .or_else(|| held().next())
+                    .ok_or_else(|| Unresolved::OutsideDates { pack: id.clone(), date })?;
+                policy.cover.from.unwrap_or(date)
+            }
+        };
+        let plan = version_on(Some(versions), version_date, |plan| &plan.card)
+            .ok_or_else(|| Unresolved::OutsideDates { pack: id.clone(), date: version_date })?;
+        in_scope(id, &plan, claim, date, policy.map(|(_, policy)| policy))?;
+        let cover = match policy {
+            None => Cover::NotInForce,
+            Some((place, policy)) => {
+                check_schedule(&plan, policy)?;
+                Cover::Policy(place)
+            }
+        };
+        Ok(Layer { plan, date, cover })
+    }
+
+    fn versions(&self, id: &Arc<str>) -> &Vec<Arc<Plan>> {
+        static NONE: Vec<Arc<Plan>> = Vec::new();
+        self.plans.get(id).unwrap_or(&NONE)
+    }
+}
+
+/// Refuses a place that could never pay: of parameters alone, of a commercial plan that no policy carries, or of a policy
+/// of public money.
+fn check_place(versions: &[Arc<Plan>], of_policy: bool) -> Result<(), PackProblem> {
+    let problem = |problem| PackProblem::Combination { place: "layers".to_owned(), problem };
+    for plan in versions {
+        let benefit = plan.benefits.first();
+        let benefit = benefit.ok_or_else(|| problem("a pack that only holds parameters has no place"))?;
+        if benefit.card.payer.kind.is_public() == of_policy {
+            return Err(problem("`plan` places public payers, and `policy` commercial ones"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a claim that the plan cannot decide at all.
+fn in_scope(
+    id: &Arc<str>,
+    plan: &Plan,
+    claim: &Claim,
+    date: Date,
+    policy: Option<&Policy>,
+) -> Result<(), Unresolved> {
+    let version_by = plan.version_by;
+    let circumstances = Circumstances { claim, date, version_by, policy, event: None, visit_number: 1 };
+    match plan.scope.unmet(&circumstances) {
+        Some(reason) => Err(Unresolved::OutOfScope { pack: id.clone(), reason }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a policy whose schedule lacks what its product asks for.
+fn check_schedule(plan: &Plan, policy: &Policy) -> Result<(), Unresolved> {
+    let amount = plan.schedule_amounts.iter().find(|name| policy.amount(name).is_none());
+    let rate = plan.schedule_rates.iter().find(|name| policy.rate(name).is_none());
+    match amount.or(rate) {
+        Some(name) => Err(Unresolved::ScheduleLacks { product: policy.product.clone(), name: name.clone() }),
+        None => Ok(()),
     }
 }
 

@@ -39,17 +39,135 @@ pub(crate) struct SourceFile {
     pub grade: String,
 }
 
-/// Conditions; every key takes one word or a list.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct WhenFile {
-    pub insutype: Words,
-    pub psn_type: Words,
-    pub identity: Words,
-    pub setting: Words,
-    pub tier: Words,
-    pub care_area: Words,
-    pub diagnosis: Words,
+/// A struct of all conditions, each of which may be left out, and of the fields that stand beside them. One list of
+/// conditions serves gates, scopes and rows, and an unknown key is an error in each of them.
+macro_rules! with_conditions {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub(crate) struct $name {
+            pub policy_terms: Words,
+            pub insutype: Words,
+            pub psn_type: Words,
+            pub identity: Words,
+            pub setting: Words,
+            pub tier: Words,
+            pub hospitals: Words,
+            pub care_area: Words,
+            pub through_basic: Option<String>,
+            pub diagnosis: Words,
+            pub not_diagnosis: Words,
+            pub age: Option<AgeFile>,
+            pub age_insured: Option<AgeFile>,
+            pub sex: Words,
+            pub cause: Words,
+            pub not_cause: Words,
+            pub near_stay: Option<NearStayFile>,
+            pub pre_existing: Option<PreExistingFile>,
+            pub claim_free_years: Option<u8>,
+            pub visit_number: Option<u16>,
+            pub bill_total: Option<BillTotalFile>,
+            pub grade: Vec<u8>,
+            pub dates: Option<Validity>,
+            $(pub $field: $kind,)*
+        }
+
+        impl $name {
+            /// The conditions alone.
+            pub(crate) fn conditions(&self) -> WhenFile {
+                let it = self.clone();
+                WhenFile {
+                    policy_terms: it.policy_terms,
+                    insutype: it.insutype,
+                    psn_type: it.psn_type,
+                    identity: it.identity,
+                    setting: it.setting,
+                    tier: it.tier,
+                    hospitals: it.hospitals,
+                    care_area: it.care_area,
+                    through_basic: it.through_basic,
+                    diagnosis: it.diagnosis,
+                    not_diagnosis: it.not_diagnosis,
+                    age: it.age,
+                    age_insured: it.age_insured,
+                    sex: it.sex,
+                    cause: it.cause,
+                    not_cause: it.not_cause,
+                    near_stay: it.near_stay,
+                    pre_existing: it.pre_existing,
+                    claim_free_years: it.claim_free_years,
+                    visit_number: it.visit_number,
+                    bill_total: it.bill_total,
+                    grade: it.grade,
+                    dates: it.dates,
+                }
+            }
+        }
+    };
+}
+
+with_conditions! {
+    /// Conditions; most keys take one word or a list.
+    WhenFile {}
+}
+
+with_conditions! {
+    /// What is asked before a benefit looks at amounts.
+    GateFile {
+        waiting: Option<WaitingFile>,
+        prior_approval: Option<String>,
+        opens_after: Option<CapFile>,
+    }
+}
+
+with_conditions! {
+    /// A row of a parameter: conditions beside the value, or beside its name on the policy schedule.
+    RowFile {
+        value: Option<String>,
+        from_policy: Option<String>,
+    }
+}
+
+/// Completed years, `[from, until)`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgeFile {
+    #[serde(default)]
+    pub from: i16,
+    pub until: Option<i16>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NearStayFile {
+    pub before_days: u16,
+    pub after_days: u16,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreExistingFile {
+    pub answer: String,
+    #[serde(default)]
+    pub diseases: Words,
+    pub years: Option<i16>,
+}
+
+/// Amounts, `(over, up_to]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BillTotalFile {
+    pub over: Option<String>,
+    pub up_to: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WaitingFile {
+    pub days: String,
+    #[serde(default)]
+    pub not_for: Words,
 }
 
 /// One word or several.
@@ -75,36 +193,39 @@ impl Words {
     }
 }
 
-/// A row of a parameter: conditions beside the value.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RowFile {
-    #[serde(default)]
-    pub insutype: Words,
-    #[serde(default)]
-    pub psn_type: Words,
-    #[serde(default)]
-    pub identity: Words,
-    #[serde(default)]
-    pub setting: Words,
-    #[serde(default)]
-    pub tier: Words,
-    #[serde(default)]
-    pub care_area: Words,
-    #[serde(default)]
-    pub diagnosis: Words,
-    pub value: String,
-}
-
-/// A cited number: one `value`, or `rows`.
+/// A cited number: one `value`, `rows`, a name on the policy schedule, or a parameter of another pack.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ParameterFile {
     pub unit: String,
+    #[serde(default)]
     pub source: String,
+    #[serde(default)]
     pub article: String,
     pub value: Option<String>,
     pub rows: Option<Vec<RowFile>>,
+    pub from_policy: Option<String>,
+    /// `authority/product#parameter`.
+    pub same_as: Option<String>,
+}
+
+/// A list of items, each from a day to a day.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListFile {
+    pub source: String,
+    pub article: String,
+    /// `expense`, `admission` or `settlement`: the day on which an item must be listed.
+    pub date: String,
+    pub items: Vec<ListedItemFile>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListedItemFile {
+    pub code: String,
+    pub from: String,
+    pub until: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -113,8 +234,23 @@ pub(crate) struct BaseFile {
     pub pools: Vec<String>,
     #[serde(default)]
     pub categories: Vec<String>,
+    #[serde(default)]
+    pub tags: Words,
+    #[serde(default)]
+    pub not_tags: Words,
+    pub list: Option<String>,
+    #[serde(default = "net")]
+    pub amounts: String,
     #[serde(default = "visit")]
     pub period: String,
+    #[serde(default)]
+    pub limits: Vec<InnerLimitFile>,
+    /// The earlier benefit of the plan that this one goes on behind.
+    pub continues: Option<String>,
+}
+
+fn net() -> String {
+    "net".to_owned()
 }
 
 fn visit() -> String {
@@ -123,9 +259,58 @@ fn visit() -> String {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct InnerLimitFile {
+    pub id: String,
+    pub per: String,
+    #[serde(default = "visit")]
+    pub period: String,
+    pub amount: Option<String>,
+    pub times: Option<String>,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub tags: Words,
+    #[serde(default)]
+    pub not_tags: Words,
+    pub list: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct DeductibleFile {
     pub rule: String,
     pub standard: String,
+    pub decrease: Option<DecreaseFile>,
+    pub account: Option<String>,
+    #[serde(default = "person")]
+    pub shared_by: String,
+    #[serde(default = "own")]
+    pub filled_by: String,
+    pub group: Option<String>,
+}
+
+fn person() -> String {
+    "person".to_owned()
+}
+
+fn own() -> String {
+    "own".to_owned()
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DecreaseFile {
+    pub by: String,
+    pub floor: String,
+}
+
+/// The deductibles of several benefits together.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeductibleGroupFile {
+    pub period: String,
+    pub minimum: Option<String>,
+    pub maximum: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -136,13 +321,90 @@ pub(crate) struct BandFile {
     pub rate: String,
 }
 
+/// A parameter that multiplies, or one that replaces the bands' rates.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum FactorFile {
+    Multiply(String),
+    Replace(ReplaceFile),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReplaceFile {
+    pub replace: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CapFile {
     pub period: String,
     pub limit: String,
+    pub account: Option<String>,
+    #[serde(default = "person")]
+    pub shared_by: String,
 }
 
+/// A cap, a ceiling on what all layers pay, or a limit on what is paid for each item and the like.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum LimitFile {
+    Cap(CapFile),
+    Ceiling(CeilingFile),
+    PaidFor(PaidLimitFile),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PaidLimitFile {
+    pub id: String,
+    pub per: String,
+    pub period: String,
+    pub limit: String,
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub tags: Words,
+    #[serde(default)]
+    pub not_tags: Words,
+    pub list: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CeilingFile {
+    pub ceiling: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PerDiemFile {
+    pub days: String,
+    pub rate: String,
+    pub waiting_days: Option<String>,
+    pub stay_days: Option<String>,
+    pub period_days: Option<PeriodDaysFile>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeriodDaysFile {
+    pub period: String,
+    pub limit: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LumpSumFile {
+    pub on: String,
+    pub sum: String,
+    pub share: Option<String>,
+    pub paid_for: String,
+    pub window_days: Option<String>,
+    pub less_paid: Option<String>,
+}
+
+/// One responsibility: `base` and `bands` reimburse, or `per_diem`, or `lump_sum`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BenefitFile {
@@ -150,16 +412,19 @@ pub(crate) struct BenefitFile {
     pub name: Names,
     pub clause: String,
     #[serde(default)]
-    pub gate: WhenFile,
-    pub base: BaseFile,
+    pub gate: GateFile,
+    pub base: Option<BaseFile>,
     pub deductible: Option<DeductibleFile>,
     #[serde(default = "excess")]
     pub band_edges: String,
+    #[serde(default)]
     pub bands: Vec<BandFile>,
     #[serde(default)]
-    pub factors: Vec<String>,
+    pub factors: Vec<FactorFile>,
     #[serde(default)]
-    pub caps: Vec<CapFile>,
+    pub caps: Vec<LimitFile>,
+    pub per_diem: Option<PerDiemFile>,
+    pub lump_sum: Option<LumpSumFile>,
 }
 
 fn excess() -> String {
@@ -168,8 +433,23 @@ fn excess() -> String {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AccountFile {
+pub(crate) struct PurseFile {
+    pub purse: String,
     pub pools: Vec<String>,
+}
+
+/// `tail = "until_discharge"`, or `tail = { days = "parameter" }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum TailFile {
+    Word(String),
+    Days(TailDaysFile),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TailDaysFile {
+    pub days: String,
 }
 
 /// `<authority>/<product>/<version>.toml`.
@@ -181,6 +461,13 @@ pub(crate) struct PlanFile {
     pub valid: Validity,
     pub status: String,
     pub date_rule: String,
+    /// What picks the version: `date_rule` or `policy_period`.
+    #[serde(default = "date_rule")]
+    pub version_by: String,
+    /// What visits and payments are counted over: `year` or `policy_period`.
+    #[serde(default = "year")]
+    pub term: String,
+    pub tail: Option<TailFile>,
     pub payer: PayerFile,
     #[serde(default)]
     pub scope: WhenFile,
@@ -188,8 +475,23 @@ pub(crate) struct PlanFile {
     pub source: BTreeMap<String, SourceFile>,
     #[serde(default)]
     pub parameter: BTreeMap<String, ParameterFile>,
+    #[serde(default)]
+    pub list: BTreeMap<String, ListFile>,
+    #[serde(default)]
+    pub deductible_group: BTreeMap<String, DeductibleGroupFile>,
+    /// None in a pack that only holds parameters for others.
+    #[serde(default)]
     pub benefit: Vec<BenefitFile>,
-    pub account: Option<AccountFile>,
+    #[serde(default)]
+    pub account: Vec<PurseFile>,
+}
+
+fn date_rule() -> String {
+    "date_rule".to_owned()
+}
+
+fn year() -> String {
+    "year".to_owned()
 }
 
 /// `<authority>/programmes/<name>.toml`.
@@ -201,7 +503,14 @@ pub(crate) struct ProgrammeFile {
     /// A prefix of `insuplc_admdvs`.
     pub area: String,
     pub catalogue: String,
+    /// Who settles the public layers: `computed` by the packs, or `adopted` from the national platform.
+    #[serde(default = "computed")]
+    pub public_layers: String,
     pub layers: Vec<LayerFile>,
+}
+
+fn computed() -> String {
+    "computed".to_owned()
 }
 
 /// A public plan that always has its place, or the place of a commercial product for those who hold it.

@@ -1,6 +1,6 @@
 //! Batch replay: a file of discharge bills through the same core as the gateway.
 //!
-//! Bills of one person are settled in service order, persons in parallel, results are written in input order, so that
+//! Bills of one person, and of one family, are settled in service order, families in parallel, results are written in input order, so that
 //! the bytes do not depend on the number of threads. A row that cannot be settled goes to the reject file with its
 //! line number and reason, and the others go on without it.
 //!
@@ -17,7 +17,7 @@ use std::io::{BufRead, Write};
 use std::sync::Arc;
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{Accumulators, Claim, Date, DateTime, Fault, Money, Settlement};
+use bedside_claim::{AccumulatorBook, Claim, Date, DateTime, Fault, Money, Person, Settlement};
 use bedside_policy::{Library, Programme, Unresolved};
 use rayon::prelude::*;
 
@@ -183,7 +183,7 @@ fn settle_all<F: RowFormat>(
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     outcomes.resize_with(rows.len(), || None);
     let mut messages: BTreeMap<RowKey, usize> = BTreeMap::new();
-    let mut persons: BTreeMap<Arc<str>, Vec<usize>> = BTreeMap::new();
+    let mut households = Households::default();
     for (place, (line, row)) in rows.iter().enumerate() {
         let reject = match row {
             Err(reject) => Some(reject.clone()),
@@ -198,7 +198,7 @@ fn settle_all<F: RowFormat>(
                 }
                 Entry::Vacant(free) => {
                     free.insert(*line);
-                    persons.entry(format.claim(row).person.psn_no.clone()).or_default().push(place);
+                    households.add(&format.claim(row).person, place);
                     None
                 }
             },
@@ -208,20 +208,78 @@ fn settle_all<F: RowFormat>(
             progress(Progress::Done);
         }
     }
-    let settled: Vec<Vec<(usize, Outcome)>> = persons
-        .into_values()
-        .collect::<Vec<_>>()
+    let settled: Vec<Vec<(usize, Outcome)>> = households
+        .places()
         .into_par_iter()
-        .map(|places| settle_person(places, rows, format, progress))
+        .map(|places| settle_household(places, rows, format, progress))
         .collect();
     for (place, outcome) in settled.into_iter().flatten() {
         outcomes[place] = Some(outcome);
     }
-    // Every place was either rejected above or belongs to exactly one person.
+    // Every place was either rejected above or belongs to exactly one household.
     outcomes.into_iter().flatten().collect()
 }
 
-fn settle_person<F: RowFormat>(
+/// Who must be settled one after the other: the persons of a family, which may share accumulators.
+#[derive(Default)]
+struct Households {
+    /// The household of each person and family, followed until one names itself.
+    leads: BTreeMap<(Member, Arc<str>), usize>,
+    /// For each household the one it was merged into: itself, as long as it was not.
+    merged_into: Vec<usize>,
+    places: Vec<Vec<usize>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Member {
+    Person,
+    Family,
+}
+
+impl Households {
+    fn add(&mut self, person: &Person, place: usize) {
+        let mut household = self.of(Member::Person, &person.psn_no);
+        if let Some(family_no) = &person.family_no {
+            let family = self.of(Member::Family, family_no);
+            let (first, second) = (household.min(family), household.max(family));
+            self.merged_into[second] = first;
+            household = first;
+        }
+        self.places[household].push(place);
+    }
+
+    fn of(&mut self, member: Member, number: &Arc<str>) -> usize {
+        let next = self.merged_into.len();
+        let mut household = *self.leads.entry((member, number.clone())).or_insert(next);
+        if household == next {
+            self.merged_into.push(next);
+            self.places.push(Vec::new());
+        }
+        while self.merged_into[household] != household {
+            household = self.merged_into[household];
+        }
+        household
+    }
+
+    /// The places of each household.
+    fn places(mut self) -> Vec<Vec<usize>> {
+        // From the last, so that what was merged has arrived before its household is merged itself.
+        for household in (0..self.places.len()).rev() {
+            let into = self.merged_into[household];
+            if into != household {
+                let places = std::mem::take(&mut self.places[household]);
+                self.places[into].extend(places);
+            }
+        }
+        self.places.retain(|places| !places.is_empty());
+        for places in &mut self.places {
+            places.sort_unstable();
+        }
+        self.places
+    }
+}
+
+fn settle_household<F: RowFormat>(
     mut places: Vec<usize>,
     rows: &[InputRow<F::Row>],
     format: &F,
@@ -232,7 +290,7 @@ fn settle_person<F: RowFormat>(
         Some((visit.setl_date, visit.endtime))
     };
     places.sort_by_key(service_order);
-    let mut accumulators = Accumulators::default();
+    let mut accumulators = AccumulatorBook::default();
     let mut visits: BTreeMap<(Arc<str>, Arc<str>), usize> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(places.len());
     for place in places {
@@ -260,12 +318,13 @@ fn settle<F: RowFormat>(
     format: &F,
     row: &F::Row,
     programme: &Programme,
-    accumulators: &mut Accumulators,
+    accumulators: &mut AccumulatorBook,
 ) -> Result<(String, Settlement), String> {
+    let claim = format.claim(row);
     let settlement =
-        adjudicate(format.claim(row), programme, accumulators).map_err(|fault| fault.to_string())?;
+        adjudicate(claim, programme, &accumulators.of(&claim.person)).map_err(|fault| fault.to_string())?;
     let text = format.write(row, &settlement)?;
-    accumulators.apply(&settlement.accumulators).map_err(|stale| stale.to_string())?;
+    accumulators.apply(&claim.person, &settlement.accumulators).map_err(|stale| stale.to_string())?;
     Ok((text, settlement))
 }
 

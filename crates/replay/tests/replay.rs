@@ -89,7 +89,7 @@ fn a_persons_bills_are_settled_in_service_order() {
 
 #[test]
 fn every_row_is_a_result_or_a_reject_with_its_line() {
-    let input = "P 10 5\n\nnonsense\nP 10 5\nP 10 6\nQ 10 5 310100\nQ 11 5\n";
+    let input = "P 10 5\n\nnonsense\nP 10 5\nP 10 6\nQ 10 5 440100\nQ 11 5\n";
     let (summary, results, rejects) = replay(input, 4);
     assert_eq!((summary.settled, summary.rejects()), (2, 4));
     assert_eq!(results.lines().count(), 2);
@@ -99,7 +99,7 @@ fn every_row_is_a_result_or_a_reject_with_its_line() {
             r#"{"line":3,"code":"format","reason":"three words are needed"}"#,
             r#"{"line":4,"code":"duplicate_message","reason":"`msgid` was used by the row on line 1"}"#,
             r#"{"line":5,"code":"already_settled","reason":"`mdtrt_id` was settled by the row on line 1"}"#,
-            r#"{"line":6,"code":"no_rules","reason":"no programme for `insutype` 310 insured in 310100 on 2026-03-10"}"#,
+            r#"{"line":6,"code":"no_rules","reason":"no programme for `insutype` 310 insured in 440100 on 2026-03-10"}"#,
         ]
     );
 }
@@ -108,7 +108,7 @@ fn every_row_is_a_result_or_a_reject_with_its_line() {
 fn a_row_that_is_no_text_is_a_reject_and_a_refused_message_may_come_again() {
     let mut input = "\u{feff}P 10 5\n".as_bytes().to_vec();
     input.extend(b"\xff\xfe\r\n");
-    input.extend(b"Q 10 5 310100\r\nQ 10 5\nQ 10 5\nQ 10 5\n");
+    input.extend(b"Q 10 5 440100\r\nQ 10 5\nQ 10 5\nQ 10 5\n");
     let library = Library::builtin().unwrap();
     let mut sinks = Sinks { results: Vec::new(), rejects: Vec::new() };
     let summary = run(input.as_slice(), &Words, &library, &mut sinks, |_| {}).unwrap();
@@ -117,7 +117,7 @@ fn a_row_that_is_no_text_is_a_reject_and_a_refused_message_may_come_again() {
         String::from_utf8(sinks.rejects).unwrap().lines().collect::<Vec<_>>(),
         [
             r#"{"line":2,"code":"not_text","reason":"the row is not UTF-8"}"#,
-            r#"{"line":3,"code":"no_rules","reason":"no programme for `insutype` 310 insured in 310100 on 2026-03-10"}"#,
+            r#"{"line":3,"code":"no_rules","reason":"no programme for `insutype` 310 insured in 440100 on 2026-03-10"}"#,
             r#"{"line":5,"code":"duplicate_message","reason":"`msgid` was used by the row on line 4"}"#,
             r#"{"line":6,"code":"duplicate_message","reason":"`msgid` was used by the row on line 4"}"#,
         ]

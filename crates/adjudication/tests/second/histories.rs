@@ -5,9 +5,9 @@
 //! know the core: what it aims at it asks of the second reading, so a wrong aim costs coverage and no check.
 
 use bedside_claim::{
-    AccountUse, BasicInsurance, Bill, Claim, Date, Diagnosis, DiagnosisRole, FeeCategory, FourWaySplit,
-    Hospital, HospitalApproval, HospitalTier, Identity, Line, Money, OutOfAreaFiling, Person, Policy, Price,
-    Quantity, Setting, Sex, Span, Visit,
+    AccountBalance, AccountUse, BasicInsurance, Bill, Claim, Date, Diagnosis, DiagnosisRole, FeeCategory,
+    FourWaySplit, Hospital, HospitalApproval, HospitalTier, Identity, Line, Money, OutOfAreaFiling, Person,
+    Policy, Price, PublicSettlement, Quantity, Setting, Sex, Span, Visit,
 };
 use jiff::ToSpan;
 use proptest::prelude::*;
@@ -225,7 +225,7 @@ pub(crate) fn histories(employee: bool) -> impl Strategy<Value = History> {
     let psn_types = if employee { vec!["11", "1101", "12", "126019"] } else { vec!["1501", "14", "11"] };
     let refused = if employee { "1300" } else { "16" };
     let psn_type = prop_oneof![40 => select(psn_types), 1 => Just(refused)];
-    let insured_in = prop_oneof![20 => select(vec!["330100", "330106"]), 1 => Just("310100")];
+    let insured_in = prop_oneof![20 => select(vec!["330100", "330106"]), 1 => Just("440100")];
     let identities = subsequence(vec!["D01", "D02", "D03", "D09"], 0..=3).prop_shuffle();
     let identities = identities.prop_flat_map(|codes| {
         let spans = prop::collection::vec(bounds(), codes.len());
@@ -308,13 +308,12 @@ impl History {
                 policies: self
                     .policies
                     .iter()
-                    .map(|(product, cover)| Policy {
-                        policy_no: "1".into(),
-                        product: (*product).into(),
-                        cover: self.span(cover),
-                    })
+                    .map(|(product, cover)| Policy::plain("1".into(), (*product).into(), self.span(cover)))
                     .collect(),
-                balc: Money::ZERO,
+                family_no: None,
+                pre_existing: Vec::new(),
+                balc: AccountBalance::default(),
+                relatives: Vec::new(),
             },
             visit: Visit {
                 mdtrt_id: "M".into(),
@@ -335,8 +334,14 @@ impl History {
                     diag_name: "".into(),
                     role: DiagnosisRole::Main,
                 }],
+                public_settlement: PublicSettlement::Through,
+                causes: Vec::new(),
+                accident: None,
+                icu_days: 0,
+                related_stay: None,
             },
             bill: bill.ok()?,
+            events: Vec::new(),
             account: stay.account,
             adopted: None,
         };
@@ -349,12 +354,12 @@ impl History {
         let balance = match stay.balance {
             Balance::Fen(fen) => fen,
             Balance::Payable(off) => {
-                claim.person.balc = Money::from_units(1_000_000_000_000);
+                claim.person.balc.current_year = Money::from_units(1_000_000_000_000);
                 let rich = reading::settle(packs, &claim, used);
                 rich.map_or(0, |answer| i64::try_from(answer.account).unwrap() + off)
             }
         };
-        claim.person.balc = Money::from_units(balance.max(0));
+        claim.person.balc.current_year = Money::from_units(balance.max(0));
         Some(claim)
     }
 }
@@ -394,6 +399,8 @@ fn charge_lines(charge: &Charge, stay: &Stay, packs: &Packs, admitted: Date, lin
         det_item_fee_sumamt: amount,
         hosp_appr_flag: charge.approval,
         adopted_split: adopted.map(split),
+        oprn_no: None,
+        tags: Vec::new(),
     };
     lines.push((charge.sent, line.clone()));
     let mut cnt_left = charge.cnt;
@@ -472,7 +479,7 @@ impl Aim {
         let reaches = |total: Fen| {
             let mut parts = [0; 4];
             parts[pool] = total;
-            let mut left = Left { lines: vec![("09".to_owned(), parts)], order: vec![0] };
+            let mut left = Left { lines: vec![("09".to_owned(), parts)], order: vec![0], charges: vec![0] };
             let workings = reading::run(&layers, claim, used, &mut left);
             let (working, _) = workings.iter().find(|(w, _)| w.name.0 == **pack && w.name.1 == **benefit)?;
             match &self.edge {
@@ -512,6 +519,8 @@ impl Aim {
             det_item_fee_sumamt: Money::from_units(amount),
             hosp_appr_flag: HospitalApproval::NotNeeded,
             adopted_split: adopted.then(|| split(parts)),
+            oprn_no: None,
+            tags: Vec::new(),
         })
     }
 }

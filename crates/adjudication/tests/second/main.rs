@@ -22,7 +22,7 @@ use std::fmt::Debug;
 use bedside_adjudication::adjudicate;
 use bedside_claim::{
     Accumulators, BenefitCard, Bill, Claim, FeeCategory, FourWaySplit, Money, Origin, Reason, Settlement,
-    Step,
+    Step, Term,
 };
 use bedside_policy::Library;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -54,6 +54,14 @@ fn parts(split: &FourWaySplit) -> [Fen; 4] {
 fn name(benefit: &BenefitCard) -> Name {
     let Origin::Pack(pack) = &benefit.origin else { panic!("a benefit of no pack") };
     (pack.id.to_string(), benefit.id.to_string())
+}
+
+/// The five plans count over calendar years alone.
+fn year_of(term: &Term) -> i16 {
+    match term {
+        Term::Year(year) => *year,
+        other => panic!("the plans keep nothing over {other}"),
+    }
 }
 
 /// The values that differ, each in a sentence.
@@ -151,8 +159,7 @@ fn compare(claim: &Claim, core: &Settlement, second: &Answer, after: &Used) -> V
 
 fn used(accumulators: &Accumulators) -> Used {
     let read = |(key, value): (&bedside_claim::AccumulatorKey, Money)| {
-        let bedside_claim::Term::Year(year) = key.term else { panic!("a term that is no year: {key}") };
-        ((year, key.pack.to_string(), key.benefit.to_string(), key.measure), fen(value))
+        ((year_of(&key.term), key.pack.to_string(), key.benefit.to_string(), key.measure), fen(value))
     };
     accumulators.iter().map(read).collect()
 }
@@ -197,8 +204,12 @@ fn meet(edges: &mut Edges, claim: &Claim, answer: &Answer) {
         }
     }
     if answer.account > 0 {
-        met(if answer.account == fen(claim.person.balc) { "account emptied" } else { "account pays" }
-            .to_owned());
+        met(if answer.account == fen(claim.person.balc.current_year) {
+            "account emptied"
+        } else {
+            "account pays"
+        }
+        .to_owned());
     }
     if claim.bill.order().iter().enumerate().any(|(place, line)| place != *line) {
         met("lines out of order".to_owned());

@@ -177,7 +177,9 @@ fn validity(table: &mut Table) -> (Date, Date) {
 
 fn conditions(table: Table) -> Conditions {
     const FACTS: [&str; 6] = ["insutype", "psn_type", "identity", "setting", "tier", "care_area"];
-    let conditions: Conditions = table.into_iter().map(|(fact, value)| (fact, words(value))).collect();
+    // The persons here are ill, not hurt: what excludes a cause asks nothing of them.
+    let asked = table.into_iter().filter(|(fact, _)| fact != "not_cause");
+    let conditions: Conditions = asked.map(|(fact, value)| (fact, words(value))).collect();
     for fact in conditions.keys() {
         assert!(FACTS.contains(&fact.as_str()), "unknown fact `{fact}`");
     }
@@ -214,8 +216,9 @@ fn plan(id: &str, mut file: Table) -> Plan {
         .iter()
         .map(|(name, rows)| (name.clone(), parameter(rows)))
         .collect();
-    let mut account = optional_table(&mut file, "account");
-    let account = account.remove("pools").map(pools);
+    // The persons here have one balance and no relatives: the first purse says it all.
+    let purses = array(&mut file, "account");
+    let account = purses.first().map(|purse| pools(purse.as_table().expect("a purse")["pools"].clone()));
     let scope = conditions(optional_table(&mut file, "scope"));
     let benefits = array(&mut file, "benefit").into_iter().map(|one| {
         let Value::Table(one) = one else { panic!("a benefit is no table") };

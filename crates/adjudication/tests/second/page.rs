@@ -43,7 +43,7 @@ pub(crate) fn history(claims: &[Claim]) -> String {
             visit.setl_date,
             claim.bill.medfee_sumamt(),
             if claim.account == AccountUse::Use { "used" } else { "kept" },
-            claim.person.balc,
+            claim.person.balc.current_year,
         )
         .unwrap();
         for (place, line) in claim.bill.lines().iter().enumerate() {

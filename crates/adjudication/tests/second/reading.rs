@@ -60,11 +60,16 @@ pub(crate) struct Working {
     pub(crate) used: Vec<(Measure, Fen)>,
 }
 
+/// One part of one line.
+type Part = (usize, Pool);
+
 /// What is left of the bill's lines, and the order that decides ties.
 pub(crate) struct Left {
     /// Fee category and the four parts.
     pub(crate) lines: Vec<(String, [Fen; 4])>,
     pub(crate) order: Vec<usize>,
+    /// For each line itself, or the charge that it refunds.
+    pub(crate) charges: Vec<usize>,
 }
 
 impl Left {
@@ -86,11 +91,25 @@ impl Left {
 
     /// Takes `amount` from the parts and returns how much from each line.
     fn take(&mut self, amount: Fen, parts: &[(usize, Pool)]) -> Vec<Fen> {
-        let weights: Vec<Fen> = parts.iter().map(|(line, pool)| self.lines[*line].1[pool.index()]).collect();
+        // A charge and its refunds take together, then divide among themselves. Parts of nothing make no group.
+        let mut groups: Vec<(Part, Vec<Part>)> = Vec::new();
+        for part in parts.iter().filter(|part| self.sum(&[**part]) != 0) {
+            let name = (self.charges[part.0], part.1);
+            match groups.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, group)) => group.push(*part),
+                None => groups.push((name, vec![*part])),
+            }
+        }
+        let rank = |line: usize| self.order.iter().position(|other| *other == line);
+        groups.sort_by_key(|((charge, pool), _)| (rank(*charge), pool.index()));
+        let weights: Vec<Fen> = groups.iter().map(|(_, group)| self.sum(group)).collect();
         let mut of_line = vec![0; self.lines.len()];
-        for ((line, pool), share) in parts.iter().zip(spread(amount, &weights)) {
-            self.lines[*line].1[pool.index()] -= share;
-            of_line[*line] += share;
+        for ((_, group), of_group) in groups.iter().zip(spread(amount, &weights)) {
+            let weights: Vec<Fen> = group.iter().map(|part| self.sum(&[*part])).collect();
+            for ((line, pool), share) in group.iter().zip(spread(of_group, &weights)) {
+                self.lines[*line].1[pool.index()] -= share;
+                of_line[*line] += share;
+            }
         }
         of_line
     }
@@ -277,7 +296,9 @@ pub(crate) fn order(bill: &Bill) -> Vec<usize> {
 pub(crate) fn left(packs: &Packs, claim: &Claim) -> Left {
     let (splits, _) = splits(packs, claim);
     let category = |line: &Line| line.med_chrgitm_type.code().to_owned();
-    Left { lines: claim.bill.lines().iter().map(category).zip(splits).collect(), order: order(&claim.bill) }
+    let lines: Vec<_> = claim.bill.lines().iter().map(category).zip(splits).collect();
+    let charges = (0..lines.len()).map(|line| claim.bill.refunded(line).unwrap_or(line)).collect();
+    Left { lines, order: order(&claim.bill), charges }
 }
 
 /// Runs every benefit of every layer over what is left.
@@ -397,7 +418,7 @@ pub(crate) fn settle(packs: &Packs, claim: &Claim, used: &Used) -> Option<Answer
 
     let pools = layers.iter().find_map(|layer| layer.plan.account.as_ref());
     let parts = left.parts(pools.map_or(&[], Vec::as_slice), None);
-    let balance = Fen::from(claim.person.balc.units());
+    let balance = Fen::from(claim.person.balc.current_year.units());
     answer.account_reason = if pools.is_none() || claim.account == AccountUse::Keep {
         Some(Reason::AccountNotUsed)
     } else {

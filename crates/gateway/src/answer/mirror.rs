@@ -54,6 +54,14 @@ pub fn mirror(
     for line in &mut mirror.lines {
         mirror_line(line)?;
     }
+    for paid in &mut mirror.to_person {
+        if let Some(payment) = &mut paid.payment {
+            negate("to_person.payment.amount", &mut payment.amount)?;
+        }
+    }
+    for paid in &mut mirror.mulaid {
+        negate("mulaid.amount", &mut paid.amount)?;
+    }
     for change in &mut mirror.accumulators {
         std::mem::swap(&mut change.before, &mut change.after);
     }
@@ -96,7 +104,20 @@ fn mirror_setlinfo(info: &mut v1::SetlInfo) -> Result<(), MirrorError> {
         psn_cash_pay,
         balc: _,
         acct_mulaid_pay,
+        acct_crt_year_pay,
+        acct_past_year_pay,
+        to_person_pay,
     } = info;
+    // Empty in an adopted answer, and absent from answers of before there was such a thing.
+    for (field, value) in [
+        ("setlinfo.acct_crt_year_pay", acct_crt_year_pay),
+        ("setlinfo.acct_past_year_pay", acct_past_year_pay),
+        ("setlinfo.to_person_pay", to_person_pay),
+    ] {
+        if !value.is_empty() {
+            negate(field, value)?;
+        }
+    }
     let amounts = [
         ("setlinfo.medfee_sumamt", medfee_sumamt),
         ("setlinfo.fulamt_ownpay_amt", fulamt_ownpay_amt),

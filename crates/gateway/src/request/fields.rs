@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use bedside_claim::{Date, DateTime, Money, NumberError, Price, Quantity};
+use bedside_claim::{Date, DateTime, Money, NumberError, Price, Quantity, Rate};
 use jiff::civil::date;
 
 use crate::invalid::{Faults, Invalid, InvalidCode, Phrase, ShownValue, escaped};
@@ -109,7 +109,7 @@ impl TextForm {
 
 /// Six digits of an administrative area.
 pub(crate) const AREA: TextForm = TextForm::between(Charset::Digits, 6, 6);
-/// National identifiers of 30 characters.
+/// Identifiers of up to 30 characters, the national ones and those of families, accidents, events and operations.
 pub(crate) const ID: TextForm = TextForm::up_to(Charset::Visible, 30);
 
 const PLAIN_DATE: Phrase = Phrase::fixed("真实日期 yyyy-MM-dd", "a real date yyyy-MM-dd");
@@ -290,6 +290,46 @@ impl Reader {
     /// A quantity that must be there.
     pub(crate) fn quantity(&mut self, place: Place<'_>, field: &str, value: &str) -> Option<Quantity> {
         self.number(place, field, value, Quantity::parse(value), ("数量", "quantity"), Quantity::SCALE)
+    }
+
+    /// A ratio from 0 to 1 that must be there.
+    pub(crate) fn ratio(&mut self, place: Place<'_>, field: &str, value: &str) -> Option<Rate> {
+        let rate = self.number(place, field, value, Rate::parse(value), ("比例", "ratio"), Rate::SCALE)?;
+        if (Rate::ZERO..=Rate::ONE).contains(&rate) {
+            return Some(rate);
+        }
+        let allowed = Phrase::fixed("0 至 1", "from 0 to 1");
+        self.fault(place, field, InvalidCode::UnknownCode, value, allowed);
+        None
+    }
+
+    /// A whole number up to a bound; empty is zero.
+    pub(crate) fn optional_count(
+        &mut self,
+        place: Place<'_>,
+        field: &str,
+        value: &str,
+        max: u16,
+    ) -> Option<u16> {
+        let read = |text: &str| {
+            let is_plain = text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_plain.then(|| text.parse::<u16>().ok()).flatten().filter(|count| *count <= max)
+        };
+        let allowed = Phrase::made(format!("0 至 {max} 的整数"), format!("a whole number from 0 to {max}"));
+        self.optional_code(place, field, value, 0, read, allowed)
+    }
+
+    /// A list of words, none of them empty.
+    pub(crate) fn words(
+        &mut self,
+        place: Place<'_>,
+        field: &str,
+        values: &[String],
+    ) -> Option<Vec<Arc<str>>> {
+        let form = TextForm::up_to(Charset::Visible, 50);
+        // Each is read, so that each that is wrong is told.
+        let words: Vec<_> = values.iter().map(|value| self.text(place, field, value, form)).collect();
+        words.into_iter().collect()
     }
 
     fn number<T>(

@@ -83,6 +83,9 @@ fn line(
     reader.optional_text(place, "bilg_dr_codg", &row.bilg_dr_codg, local);
     reader.optional_text(place, "memo", &row.memo, TextForm::up_to(Charset::Text, 500));
     let adopted_split = adopted_split(reader, place, row);
+    let names_operation = reader.optional_text(place, "oprn_no", &row.oprn_no, ID);
+    let operation = (!row.oprn_no.is_empty()).then(|| Arc::from(row.oprn_no.as_str()));
+    let tags = reader.words(place, "tags", &row.tags);
     let refunds = (!row.init_feedetl_sn.is_empty()).then(|| Arc::from(row.init_feedetl_sn.as_str()));
     Some(Line {
         feedetl_sn: feedetl_sn?,
@@ -95,6 +98,8 @@ fn line(
         cnt: cnt?,
         det_item_fee_sumamt: amount?,
         hosp_appr_flag: approval?,
+        oprn_no: if names_operation { operation } else { return None },
+        tags: tags?,
         adopted_split: adopted_split?,
     })
 }
@@ -144,6 +149,9 @@ pub(super) fn bill(
     lines: Option<Lines>,
     medfee_sumamt: Option<Money>,
 ) -> Option<Bill> {
+    if request.feedetail.is_empty() && !request.evtinfo.is_empty() {
+        return no_bill(reader, request, medfee_sumamt?);
+    }
     let Lines { lines, places, rows } = lines?;
     let whole = lines.len() == rows;
     match Bill::new(lines, medfee_sumamt.unwrap_or_default()) {
@@ -161,6 +169,17 @@ pub(super) fn bill(
             None
         }
     }
+}
+
+/// A claim of events alone has no bill, and no total.
+fn no_bill(reader: &mut Reader, request: &v1::SettleBillRequest, medfee_sumamt: Money) -> Option<Bill> {
+    if medfee_sumamt.is_zero() {
+        return Some(Bill::none());
+    }
+    let allowed = Phrase::fixed("没有费用明细时为 0", "0 where there is no feedetail");
+    let stated = request.data.as_ref().map_or("", |data| &data.medfee_sumamt);
+    reader.fault(Place::Node("data"), "medfee_sumamt", InvalidCode::TotalMismatch, stated, allowed);
+    None
 }
 
 /// Tells one error of the bill in the fields of the wire.

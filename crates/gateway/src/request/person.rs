@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bedside_claim::{BasicInsurance, Date, DateTime, Identity, Money, Person, Policy, Sex, Span, Visit};
+use bedside_claim::{
+    AccountBalance, BasicInsurance, Date, DateTime, Identity, Person, Policy, PreExisting, Relative, Sex,
+    Span, Visit,
+};
 
 use super::fields::{AREA, Charset, Era, ID, Place, Reader, TextForm, day_after};
 use crate::invalid::{InvalidCode, Phrase};
@@ -22,16 +25,67 @@ pub(super) fn read(
     let paying = insurance(reader, request);
     let identities = identities(reader, &request.idetinfo);
     let policies = policies(reader, &request.policyinfo);
-    let (psn_no, gend, brdy) = base?;
+    let pre_existing =
+        rows(&request.preexinfo, |index, row| pre_existing(reader, Place::Row("preexinfo", index), row));
+    let relatives = relatives(reader, &request.mulaidinfo);
+    let Base { psn_no, gend, brdy, family_no } = base?;
     let (insurance, balc) = paying?;
-    Some(Person { psn_no, gend, brdy, insurance, identities: identities?, policies: policies?, balc })
+    Some(Person {
+        psn_no,
+        gend,
+        brdy,
+        insurance,
+        identities: identities?,
+        policies: policies?,
+        family_no,
+        pre_existing: pre_existing?,
+        balc,
+        relatives: relatives?,
+    })
 }
 
-fn base(
-    reader: &mut Reader,
-    request: &v1::SettleBillRequest,
-    visit: Option<&Visit>,
-) -> Option<(Arc<str>, Sex, Option<Date>)> {
+/// Every row read; `None` when one of them is wrong.
+fn rows<R, T>(rows: &[R], mut read: impl FnMut(usize, &R) -> Option<T>) -> Option<Vec<T>> {
+    let read: Vec<_> = rows.iter().enumerate().map(|(index, row)| read(index, row)).collect();
+    read.into_iter().collect()
+}
+
+fn pre_existing(reader: &mut Reader, place: Place<'_>, row: &v1::PreExInfo) -> Option<PreExisting> {
+    let dise_code = reader.text(place, "dise_code", &row.dise_code, TextForm::up_to(Charset::Visible, 20));
+    let regdate = reader.date(place, "regdate", &row.regdate, Era::Life);
+    Some(PreExisting { dise_code: dise_code?, regdate: regdate? })
+}
+
+fn relatives(reader: &mut Reader, infos: &[v1::MulAidInfo]) -> Option<Vec<Relative>> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, row) in infos.iter().enumerate() {
+        if let Some(first) = seen.insert(&row.psn_no, index) {
+            let allowed = Phrase::made(
+                format!("与 mulaidinfo[{first}] 不同的人员"),
+                format!("another person than mulaidinfo[{first}] names"),
+            );
+            let place = Place::Row("mulaidinfo", index);
+            reader.fault(place, "psn_no", InvalidCode::DuplicateRow, &row.psn_no, allowed);
+            return None;
+        }
+    }
+    rows(infos, |index, row| {
+        let place = Place::Row("mulaidinfo", index);
+        let psn_no = reader.text(place, "psn_no", &row.psn_no, ID);
+        let balc = reader.amount(place, "balc", &row.balc);
+        Some(Relative { psn_no: psn_no?, balc: balc? })
+    })
+}
+
+/// What baseinfo says.
+struct Base {
+    psn_no: Arc<str>,
+    gend: Sex,
+    brdy: Option<Date>,
+    family_no: Option<Arc<str>>,
+}
+
+fn base(reader: &mut Reader, request: &v1::SettleBillRequest, visit: Option<&Visit>) -> Option<Base> {
     let base = reader.node("baseinfo", request.baseinfo.as_ref())?;
     let place = Place::Node("baseinfo");
     let psn_no = reader.text(place, "psn_no", &base.psn_no, ID);
@@ -63,11 +117,17 @@ fn base(
         let allowed = Phrase::fixed("空，或与 baseinfo.psn_no 相同", "empty, or the same as baseinfo.psn_no");
         reader.fault(Place::Node("mdtrtinfo"), "psn_no", InvalidCode::Differs, stay_of, allowed);
     }
-    Some((psn_no?, gend?, brdy?))
+    let family_no = reader.optional_text(place, "family_no", &base.family_no, ID);
+    let family = (!base.family_no.is_empty()).then(|| Arc::from(base.family_no.as_str()));
+    let family_no = family.filter(|_| family_no);
+    Some(Base { psn_no: psn_no?, gend: gend?, brdy: brdy?, family_no })
 }
 
 /// The row that `mdtrtinfo.insutype` names, and the account balance on it. Every row is checked for its form.
-fn insurance(reader: &mut Reader, request: &v1::SettleBillRequest) -> Option<(BasicInsurance, Money)> {
+fn insurance(
+    reader: &mut Reader,
+    request: &v1::SettleBillRequest,
+) -> Option<(BasicInsurance, AccountBalance)> {
     let rows: Vec<_> = request
         .insuinfo
         .iter()
@@ -119,11 +179,11 @@ fn insurance_row(
     reader: &mut Reader,
     place: Place<'_>,
     row: &v1::InsuInfo,
-) -> Option<(BasicInsurance, Money)> {
+) -> Option<(BasicInsurance, AccountBalance)> {
     let insutype = reader.text(place, "insutype", &row.insutype, INSUTYPE);
     let psn_type = reader.text(place, "psn_type", &row.psn_type, PSN_TYPE);
     let insuplc_admdvs = reader.text(place, "insuplc_admdvs", &row.insuplc_admdvs, AREA);
-    let balc = reader.amount(place, "balc", &row.balc);
+    let balc = balance(reader, place, row);
     reader.optional_text(
         place,
         "psn_insu_stas",
@@ -136,6 +196,21 @@ fn insurance_row(
     let insurance =
         BasicInsurance { insutype: insutype?, psn_type: psn_type?, insuplc_admdvs: insuplc_admdvs? };
     Some((insurance, balc?))
+}
+
+/// This year's and past years' balance; the national `balc` is both together.
+fn balance(reader: &mut Reader, place: Place<'_>, row: &v1::InsuInfo) -> Option<AccountBalance> {
+    let balc = reader.amount(place, "balc", &row.balc);
+    let past_year = reader.optional_amount(place, "past_year_balc", &row.past_year_balc);
+    let (balc, past_year) = (balc?, past_year?);
+    match balc.minus(past_year) {
+        Ok(current_year) if !current_year.is_negative() => Some(AccountBalance { current_year, past_year }),
+        _ => {
+            let allowed = Phrase::fixed("不大于同行 balc", "no more than balc of the row");
+            reader.fault(place, "past_year_balc", InvalidCode::Differs, &row.past_year_balc, allowed);
+            None
+        }
+    }
 }
 
 fn identities(reader: &mut Reader, rows: &[v1::IdetInfo]) -> Option<Vec<Identity>> {
@@ -199,7 +274,58 @@ fn policy(reader: &mut Reader, place: Place<'_>, row: &v1::PolicyInfo) -> Option
         return None;
     }
     let cover = Span { from: Some(from), until: day_after(last) };
-    Some(Policy { policy_no: policy_no?, product: product?, cover })
+    let first_begndate = reader.optional_date(place, "first_begndate", &row.first_begndate, Era::Life);
+    if first_begndate.flatten().is_some_and(|first| first > from) {
+        let allowed = Phrase::fixed("空，或不晚于同行 begndate", "empty, or not after begndate of the row");
+        reader.fault(place, "first_begndate", InvalidCode::DateOrder, &row.first_begndate, allowed);
+        return None;
+    }
+    let claim_free_years = reader.optional_count(place, "claim_free_years", &row.claim_free_years, 100);
+    let terms = reader.words(place, "terms", &row.terms);
+    let amounts = rows(&row.amounts, |_, named| {
+        let name = reader.text(place, "amounts.name", &named.name, TextForm::up_to(Charset::Visible, 50));
+        let amount = reader.amount(place, "amounts.amount", &named.amount);
+        Some((name?, amount?))
+    });
+    let rates = rows(&row.rates, |_, named| {
+        let name = reader.text(place, "rates.name", &named.name, TextForm::up_to(Charset::Visible, 50));
+        let rate = reader.ratio(place, "rates.rate", &named.rate);
+        Some((name?, rate?))
+    });
+    let approvals = reader.words(place, "approvals", &row.approvals);
+    let (amounts, rates) = (amounts?, rates?);
+    named_once(reader, place, "amounts.name", amounts.iter().map(|(name, _)| name))?;
+    named_once(reader, place, "rates.name", rates.iter().map(|(name, _)| name))?;
+    Some(Policy {
+        policy_no: policy_no?,
+        product: product?,
+        cover,
+        first_begndate: first_begndate?,
+        claim_free_years: u8::try_from(claim_free_years?).unwrap_or(u8::MAX),
+        terms: terms?,
+        amounts,
+        rates,
+        approvals: approvals?,
+    })
+}
+
+/// Refuses a second entry of one name on a policy schedule: which of them holds?
+fn named_once<'a>(
+    reader: &mut Reader,
+    place: Place<'_>,
+    field: &str,
+    names: impl Iterator<Item = &'a Arc<str>>,
+) -> Option<()> {
+    let mut seen: Vec<&Arc<str>> = Vec::new();
+    for name in names {
+        if seen.contains(&name) {
+            let allowed = Phrase::fixed("每个名称仅一次", "each name once");
+            reader.fault(place, field, InvalidCode::DuplicateRow, name, allowed);
+            return None;
+        }
+        seen.push(name);
+    }
+    Some(())
 }
 
 /// The product of a policy, where it has the shape of a pack's name.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bedside_claim::{
-    Date, DateTime, Diagnosis, DiagnosisRole, Hospital, HospitalTier, OutOfAreaFiling, Setting, Visit,
+    Accident, Cause, Date, DateTime, Diagnosis, DiagnosisRole, Hospital, HospitalTier, OutOfAreaFiling,
+    PublicSettlement, Setting, Visit,
 };
 
 use super::fields::{AREA, Charset, Era, ID, Place, Reader, TextForm};
@@ -26,17 +27,32 @@ pub(super) fn read(reader: &mut Reader, request: &v1::SettleBillRequest) -> Opti
         return None;
     }
     let diagnoses = diagnoses(reader, &request.diseinfo);
+    let public_settlement = public_settlement(reader, request.data.as_ref());
     let admission = admission?;
+    let endtime_of = endtime?;
+    let Admission { icu_days, .. } = admission;
+    let stay_days = (endtime_of.date() - admission.begntime.date()).get_days() + 1;
+    if i32::from(icu_days) > stay_days {
+        let allowed = Phrase::made(format!("至多 {stay_days} 天"), format!("up to {stay_days} days"));
+        let value = icu_days.to_string();
+        reader.fault(Place::Node("mdtrtinfo"), "icu_days", InvalidCode::DateOrder, &value, allowed);
+        return None;
+    }
     Some(Visit {
         mdtrt_id: admission.mdtrt_id,
         hospital: hospital?,
         med_type: admission.med_type,
         setting: admission.setting,
         begntime: admission.begntime,
-        endtime: endtime?,
+        endtime: endtime_of,
         setl_date: setl_date?,
         filing: admission.filing,
         diagnoses: diagnoses?,
+        public_settlement: public_settlement?,
+        causes: admission.causes,
+        accident: admission.accident,
+        icu_days,
+        related_stay: admission.related_stay,
     })
 }
 
@@ -64,6 +80,10 @@ struct Admission {
     setting: Setting,
     begntime: DateTime,
     filing: Option<OutOfAreaFiling>,
+    causes: Vec<Cause>,
+    accident: Option<Accident>,
+    icu_days: u16,
+    related_stay: Option<(Date, Date)>,
 }
 
 fn admission(reader: &mut Reader, mdtrtinfo: Option<&v1::MdtrtInfo>) -> Option<Admission> {
@@ -86,13 +106,94 @@ fn admission(reader: &mut Reader, mdtrtinfo: Option<&v1::MdtrtInfo>) -> Option<A
     );
     let known = |name: &str| OutOfAreaFiling::from_name(name).map(Some);
     let filing = reader.optional_code(place, "oarea_filing", &info.oarea_filing, None, known, filings);
+    let causes = causes(reader, info);
+    let accident = accident(reader, info, begntime.map(DateTime::date));
+    let icu_days = reader.optional_count(place, "icu_days", &info.icu_days, 3_660);
+    let related_stay = related_stay(reader, info);
     Some(Admission {
         mdtrt_id: mdtrt_id?,
         med_type: Arc::from(info.med_type.as_str()),
         setting: setting?,
         begntime: begntime?,
         filing: filing?,
+        causes: causes?,
+        accident: accident?,
+        icu_days: icu_days?,
+        related_stay: related_stay?,
     })
+}
+
+fn causes(reader: &mut Reader, info: &v1::MdtrtInfo) -> Option<Vec<Cause>> {
+    let place = Place::Node("mdtrtinfo");
+    let hurt = reader.optional_flag(place, "trum_flag", &info.trum_flag);
+    let third_party = reader.optional_flag(place, "rel_ttp_flag", &info.rel_ttp_flag);
+    let pre_paid = reader.optional_flag(place, "pre_pay_flag", &info.pre_pay_flag);
+    let at_work = reader.optional_flag(place, "wrk_inj_flag", &info.wrk_inj_flag);
+    let (hurt, third_party, pre_paid, at_work) = (hurt?, third_party?, pre_paid?, at_work?);
+    if pre_paid && !third_party {
+        let allowed = Phrase::fixed("0，或与 rel_ttp_flag 1 同时", "0, or 1 together with rel_ttp_flag 1");
+        reader.fault(place, "pre_pay_flag", InvalidCode::Differs, &info.pre_pay_flag, allowed);
+        return None;
+    }
+    let named = [
+        (hurt, Cause::Accident),
+        (third_party && !pre_paid, Cause::ThirdParty),
+        (pre_paid, Cause::ThirdPartyPrePaid),
+        (at_work, Cause::WorkInjury),
+    ];
+    Some(named.into_iter().filter(|(holds, _)| *holds).map(|(_, cause)| cause).collect())
+}
+
+/// The accident: number and day, both or none. The outer `None` is a fault.
+fn accident(reader: &mut Reader, info: &v1::MdtrtInfo, admitted: Option<Date>) -> Option<Option<Accident>> {
+    let place = Place::Node("mdtrtinfo");
+    if info.acdt_no.is_empty() && info.acdt_date.is_empty() {
+        return Some(None);
+    }
+    let evt_no = reader.text(place, "acdt_no", &info.acdt_no, ID);
+    let date = reader.date(place, "acdt_date", &info.acdt_date, Era::Life);
+    if info.trum_flag != "1" {
+        let allowed = Phrase::fixed("有 acdt_no 时为 1", "1 where there is an acdt_no");
+        reader.fault(place, "trum_flag", InvalidCode::Differs, &info.trum_flag, allowed);
+        return None;
+    }
+    let (evt_no, date) = (evt_no?, date?);
+    if admitted.is_some_and(|admitted| date > admitted) {
+        let allowed = Phrase::fixed("不晚于入院当日", "not after the day of admission");
+        reader.fault(place, "acdt_date", InvalidCode::DateOrder, &info.acdt_date, allowed);
+        return None;
+    }
+    Some(Some(Accident { evt_no, date }))
+}
+
+/// First and last day of the stay that an outpatient visit belongs to. The outer `None` is a fault.
+fn related_stay(reader: &mut Reader, info: &v1::MdtrtInfo) -> Option<Option<(Date, Date)>> {
+    let place = Place::Node("mdtrtinfo");
+    if info.rel_stay_begndate.is_empty() && info.rel_stay_enddate.is_empty() {
+        return Some(None);
+    }
+    let first = reader.date(place, "rel_stay_begndate", &info.rel_stay_begndate, Era::Visit);
+    let last = reader.date(place, "rel_stay_enddate", &info.rel_stay_enddate, Era::Visit);
+    let (first, last) = (first?, last?);
+    if last < first {
+        let allowed = Phrase::fixed("不早于 rel_stay_begndate", "not before rel_stay_begndate");
+        reader.fault(place, "rel_stay_enddate", InvalidCode::DateOrder, &info.rel_stay_enddate, allowed);
+        return None;
+    }
+    Some(Some((first, last)))
+}
+
+fn public_settlement(reader: &mut Reader, data: Option<&v1::SettleData>) -> Option<PublicSettlement> {
+    let data = data?;
+    let read = |flag: &str| match flag {
+        "1" => Some(PublicSettlement::Through),
+        "0" => Some(PublicSettlement::Without),
+        _ => None,
+    };
+    let allowed = Phrase::fixed("空、0、1", "empty, 0 or 1");
+    let flag = &data.pub_setl_flag;
+    let default = PublicSettlement::Through;
+    reader.optional_code(Place::Node("data"), "pub_setl_flag", flag, default, read, allowed)
 }
 
 fn discharge(reader: &mut Reader, dscginfo: Option<&v1::DscgInfo>) -> Option<DateTime> {

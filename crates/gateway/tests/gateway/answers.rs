@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccumulatorChange, AccumulatorKey, BenefitCard, Claim, FourWaySplit, Grade, LineSplit, Measure, Money,
-    Origin, PackCard, PackStatus, Payer, PayerKind, Payment, PublicLayers, Settlement, ShareTable, Variance,
+    AccountPayment, AccumulatorChange, AccumulatorKey, BenefitCard, Claim, FixedPayment, FourWaySplit, Grade,
+    LineSplit, Measure, Money, Origin, PackCard, PackStatus, Payer, PayerKind, Payment, PublicLayers,
+    Settlement, ShareTable, Variance,
 };
 use bedside_gateway::answer::{self, Booking};
 use bedside_gateway::request::{self, Envelope};
@@ -88,7 +89,13 @@ fn settlement(claim: &Claim, portions: [i64; 10]) -> Settlement {
         payments: paid,
         hosp_part_amt: columns[8],
         acct_pay: columns[9],
+        account: AccountPayment::default(),
         psn_cash_pay: columns[10],
+        to_person: vec![FixedPayment {
+            benefit: payment(PayerKind::Commercial, Money::ZERO).benefit,
+            evt_no: Some("E1".into()),
+            amount: Money::from_units(123_456),
+        }],
         act_pay_dedc: Money::from_units(1_234),
         shares,
         accumulators: vec![AccumulatorChange {
@@ -124,12 +131,15 @@ fn amounts(settlement: &v1::Settlement) -> Vec<(String, i64)> {
     let value = serde_json::to_value(settlement).unwrap();
     let mut amounts = Vec::new();
     for (field, amount) in value["setlinfo"].as_object().unwrap() {
-        if field != "balc" {
+        if field != "balc" && amount != "" {
             amounts.push((format!("setlinfo.{field}"), fen(amount.as_str().unwrap())));
         }
     }
     for payment in &settlement.payments {
         amounts.push((format!("payment {}", payment.payer_kind), fen(&payment.amount)));
+    }
+    for paid in &settlement.to_person {
+        amounts.push(("to person".to_owned(), fen(&paid.payment.as_ref().unwrap().amount)));
     }
     for line in &settlement.lines {
         let own = [

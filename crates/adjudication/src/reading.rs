@@ -1,0 +1,199 @@
+//! How a layer reads a claim: its date, policy, accumulators' names, and whether a benefit's gate lets the claim in.
+
+use std::sync::Arc;
+
+use bedside_claim::{
+    AccumulatorKey, Claim, Date, Event, Fault, Measure, Money, Owner, Period, Policy, PublicSettlement,
+    Reason, Term,
+};
+use bedside_policy::plan::OnSchedule;
+use bedside_policy::{
+    Answer, Benefit, Circumstances, Cover, Gate, Layer, Parameter, SharedBy, Tail, VisitCount, Waiting,
+};
+
+use crate::usage::Usage;
+
+/// One layer over one claim; for a lump sum, over one event of it.
+#[derive(Clone)]
+pub(crate) struct Reading<'a> {
+    pub(crate) claim: &'a Claim,
+    pub(crate) layer: &'a Layer,
+    pub(crate) policy: Option<&'a Policy>,
+    /// The day the layer goes by, or the event's.
+    pub(crate) date: Date,
+    pub(crate) event: Option<&'a Event>,
+    visit_number: u16,
+    /// The empty subject, made once.
+    nothing: Arc<str>,
+}
+
+/// The subject under which visits are counted.
+const VISITS: &str = "visits";
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(claim: &'a Claim, layer: &'a Layer, nothing: Arc<str>) -> Reading<'a> {
+        let policy = layer.policy(claim);
+        Reading { claim, layer, policy, date: layer.date, event: None, visit_number: 1, nothing }
+    }
+
+    /// The same layer over an event.
+    pub(crate) fn of_event(&self, event: &'a Event) -> Reading<'a> {
+        Reading { event: Some(event), date: event.date, ..self.clone() }
+    }
+
+    /// The same layer for a benefit, with the number of its visit where that matters.
+    pub(crate) fn of_benefit(&self, benefit: &Benefit, usage: &Usage<'_>) -> Reading<'a> {
+        let visit_number = match benefit.visit_count() {
+            VisitCount::NotKept => 1,
+            VisitCount::Kept => {
+                let visits = usage.of(self.visits(benefit).as_ref()).units() / 100;
+                u16::try_from(visits).unwrap_or(u16::MAX).saturating_add(1)
+            }
+        };
+        Reading { visit_number, ..self.clone() }
+    }
+
+    /// The accumulator of a benefit's visits.
+    pub(crate) fn visits(&self, benefit: &Benefit) -> Option<AccumulatorKey> {
+        let term = self.layer.plan.term;
+        self.key_of(SharedBy::Person, term, &benefit.card.id, Measure::Times, Arc::from(VISITS))
+    }
+
+    pub(crate) fn visit_number(&self) -> u16 {
+        self.visit_number
+    }
+
+    fn circumstances(&self) -> Circumstances<'a> {
+        Circumstances {
+            claim: self.claim,
+            date: self.date,
+            version_by: self.layer.plan.version_by,
+            policy: self.policy,
+            event: self.event,
+            visit_number: self.visit_number,
+        }
+    }
+
+    /// The parameter's value; `None` where no row fits.
+    pub(crate) fn optional<T: OnSchedule>(&self, parameter: &Parameter<T>) -> Option<T> {
+        parameter.value(&self.circumstances())
+    }
+
+    /// The parameter's value.
+    ///
+    /// # Errors
+    /// [`Fault::NoParameterValue`]: the pack lets in a case that it has no value for.
+    pub(crate) fn value<T: OnSchedule>(&self, parameter: &Parameter<T>) -> Result<T, Fault> {
+        self.value_in(parameter, &self.circumstances())
+    }
+
+    /// The value with the grade of the event as it stood before.
+    pub(crate) fn value_for_event<T: OnSchedule>(
+        &self,
+        parameter: &Parameter<T>,
+        event: &Event,
+    ) -> Result<T, Fault> {
+        self.value_in(parameter, &Circumstances { event: Some(event), ..self.circumstances() })
+    }
+
+    fn value_in<T: OnSchedule>(
+        &self,
+        parameter: &Parameter<T>,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<T, Fault> {
+        parameter.value(circumstances).ok_or_else(|| Fault::NoParameterValue {
+            pack: self.layer.plan.card.id.to_string(),
+            parameter: parameter.citation.parameter.to_string(),
+        })
+    }
+
+    /// The accumulator's name; `None` where nothing is kept: over a visit, or over an accident that there is not.
+    pub(crate) fn key(
+        &self,
+        shared_by: SharedBy,
+        period: Period,
+        account: &Arc<str>,
+        measure: Measure,
+    ) -> Option<AccumulatorKey> {
+        self.key_of(shared_by, period, account, measure, self.nothing.clone())
+    }
+
+    /// The accumulator's name, of one subject.
+    pub(crate) fn key_of(
+        &self,
+        shared_by: SharedBy,
+        period: Period,
+        account: &Arc<str>,
+        measure: Measure,
+        subject: Arc<str>,
+    ) -> Option<AccumulatorKey> {
+        let term = match period {
+            Period::Visit => return None,
+            Period::Year => Term::Year(self.layer.date.year()),
+            Period::PolicyPeriod => match self.policy.and_then(|policy| policy.cover.from) {
+                Some(from) => Term::PolicyPeriod(from),
+                None => Term::Lifetime,
+            },
+            Period::Event => Term::Event(self.claim.visit.accident.as_ref()?.evt_no.clone()),
+            Period::Lifetime => Term::Lifetime,
+        };
+        let owner = match (shared_by, &self.claim.person.family_no) {
+            (SharedBy::Family, Some(family)) => Owner::Family(family.clone()),
+            _ => Owner::Person,
+        };
+        let (pack, benefit) = (self.layer.plan.card.id.clone(), account.clone());
+        Some(AccumulatorKey { owner, term, pack, benefit, measure, subject })
+    }
+
+    /// The first day on which an expense no longer counts; `None`: every day counts.
+    pub(crate) fn expenses_until(&self) -> Result<Option<Date>, Fault> {
+        let (Tail::Days(days), Some(policy)) = (&self.layer.plan.tail, self.policy) else { return Ok(None) };
+        let Some(until) = policy.cover.until else { return Ok(None) };
+        let days = self.value(days)?;
+        // Past the last day there is, nothing ends.
+        Ok(until.checked_add(jiff::Span::new().days(days)).ok())
+    }
+
+    /// Why the benefit does not look at amounts; `None`: it does.
+    pub(crate) fn refusal(&self, benefit: &Benefit, usage: &Usage<'_>) -> Result<Option<Reason>, Fault> {
+        let gate = &benefit.gate;
+        Ok(match self.layer.cover {
+            Cover::NotInForce => Some(Reason::CoverNotInForce),
+            Cover::Public if self.claim.visit.public_settlement == PublicSettlement::Without => {
+                Some(Reason::WithoutBasicInsurance)
+            }
+            _ => match gate.when.unmet(&self.circumstances()) {
+                Some(reason) => Some(reason),
+                None if self.waits(gate)? => Some(Reason::WaitingPeriod),
+                None if !self.is_approved_as_asked(benefit) => Some(Reason::PriorApproval),
+                None if self.is_closed(gate, usage)? => Some(Reason::OpensAfter),
+                None => None,
+            },
+        })
+    }
+
+    fn waits(&self, gate: &Gate) -> Result<bool, Fault> {
+        let (Some(Waiting { days, not_for }), Some(policy)) = (&gate.waiting, self.policy) else {
+            return Ok(false);
+        };
+        if not_for.iter().any(|cause| self.claim.visit.has_cause(*cause)) {
+            return Ok(false);
+        }
+        let Some(first) = policy.first_day() else { return Ok(false) };
+        let covered_days = (self.date - first).get_days();
+        Ok(covered_days < i32::from(self.value(days)?))
+    }
+
+    fn is_approved_as_asked(&self, benefit: &Benefit) -> bool {
+        let approved = self.policy.is_some_and(|policy| policy.approvals.contains(&benefit.card.id));
+        benefit.gate.prior_approval.is_none_or(|asked| asked == Answer::to(approved))
+    }
+
+    fn is_closed(&self, gate: &Gate, usage: &Usage<'_>) -> Result<bool, Fault> {
+        let Some(opens_after) = &gate.opens_after else { return Ok(false) };
+        let cap = &opens_after.cap;
+        let key = self.key(cap.shared_by, cap.period, &cap.account, Measure::Paid);
+        let paid: Money = usage.of(key.as_ref());
+        Ok(paid < self.value(&cap.limit)?)
+    }
+}

@@ -1,0 +1,111 @@
+//! The explanation says what was paid: every step begins where the one before it ended.
+//!
+//! Recomputes each benefit's amount from its steps alone. Must not know the plan.
+
+use bedside_claim::{Money, Settlement, Step};
+
+use crate::exact::{Fen, at_rate, fen};
+
+/// What a benefit's steps have come to.
+#[derive(Default)]
+struct Chain {
+    base: Fen,
+    charged: Fen,
+    amount: Fen,
+    has_bands: bool,
+    is_cut: bool,
+    /// Paid to the person, beside the bill.
+    is_fixed: bool,
+}
+
+/// The first step that does not follow from the ones before it.
+pub(crate) fn broken(settlement: &Settlement) -> Option<String> {
+    let mut chain = Chain::default();
+    let mut payments = settlement.payments.iter().map(|payment| payment.amount);
+    let mut to_person = settlement.to_person.iter().map(|payment| payment.amount);
+    for step in &settlement.explanation {
+        if matches!(step, Step::Base { .. } | Step::PerDiem { .. } | Step::LumpSum { .. }) {
+            chain = Chain::default();
+        }
+        if !chain.follows(step) {
+            return Some(format!("{step:?} does not follow from the steps before it"));
+        }
+        let is_paid = match step {
+            Step::Pays { amount, .. } if chain.is_fixed => to_person.next() == Some(*amount),
+            Step::Pays { amount, .. } | Step::Adopted { amount, .. } if !amount.is_zero() => {
+                payments.next() == Some(*amount)
+            }
+            _ => true,
+        };
+        if !is_paid {
+            return Some(format!("{step:?} is not the next payment"));
+        }
+    }
+    payments.chain(to_person).next().map(|amount| format!("no step says why {amount} is paid"))
+}
+
+impl Chain {
+    /// Whether the step's numbers are right; goes on from where it ends.
+    fn follows(&mut self, step: &Step) -> bool {
+        match step {
+            Step::Base { amount, .. } => {
+                self.base = fen(*amount);
+                self.base > 0
+            }
+            Step::Deductible { charged, charged_before, standard, filled, .. } => {
+                self.charged = fen(*charged);
+                self.charged <= self.base && *charged_before >= Money::ZERO && filled <= standard
+            }
+            Step::Band { slice, rate, amount, from, until, .. } => {
+                self.has_bands = true;
+                self.amount += fen(*amount);
+                let inside = until.is_none_or(|until| fen(*slice) <= fen(until) - fen(*from));
+                // A difference of two rounded products lies within a fen of the rounded product.
+                inside && (at_rate(fen(*slice), *rate) - fen(*amount)).abs() <= 1
+            }
+            Step::Factor { rate, before, after, .. } => {
+                self.goes_on(*before, *after) && at_rate(fen(*before), *rate) == fen(*after)
+            }
+            Step::Cap { limit, used, before, after, .. } => {
+                self.is_cut = true;
+                self.goes_on(*before, *after) && fen(*after) == (fen(*limit) - fen(*used)).max(0)
+            }
+            Step::Ceiling { rate, of, paid, before, after, .. } => {
+                self.is_cut = true;
+                let may = (at_rate(fen(*of), *rate) - fen(*paid)).max(0);
+                self.goes_on(*before, *after) && fen(*after) == may
+            }
+            Step::Indemnity { left, before, .. } => {
+                self.is_cut = true;
+                self.goes_on(*before, *left)
+            }
+            Step::SolvedBack { used, .. } => self.is_cut && (self.charged..=self.base).contains(&fen(*used)),
+            Step::Pays { amount, .. } => fen(*amount) == self.amount,
+            Step::PerDiem { paid_days, rate, amount, .. } => {
+                self.is_fixed = true;
+                self.amount = fen(*amount);
+                self.amount == fen(*rate) * Fen::from(*paid_days)
+            }
+            Step::LumpSum { sum, share, less, amount, .. } => {
+                self.is_fixed = true;
+                self.amount = fen(*amount);
+                self.amount == (at_rate(fen(*sum), *share) - fen(*less)).max(0)
+            }
+            Step::Limit { before, after, .. } => {
+                if self.has_bands {
+                    // Of what is paid for one subject.
+                    self.is_cut = true;
+                    self.amount -= fen(*before) - fen(*after);
+                }
+                after < before
+            }
+            _ => true,
+        }
+    }
+
+    fn goes_on(&mut self, before: Money, after: Money) -> bool {
+        let is_next = fen(before) == self.amount;
+        self.amount = fen(after);
+        is_next
+    }
+}

@@ -7,6 +7,7 @@ mod base;
 mod cases;
 mod conflicts;
 mod error_docs;
+mod history;
 mod house;
 mod privacy;
 mod surroundings;

@@ -325,6 +325,7 @@ impl Desk {
             SettleError::AlreadySettled { setl_id } => {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
+            SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
             SettleError::Stopped => self.stop(),
             SettleError::TooLarge(_)
             | SettleError::Unreadable(_)
@@ -353,6 +354,7 @@ impl Desk {
             CancelError::NotFound => Refusal::NotFound,
             CancelError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
+            CancelError::DiskFull => Refusal::DiskNearlyFull,
             CancelError::Stopped => self.stop(),
             CancelError::TooLarge(_) | CancelError::Unreadable(_) | CancelError::Panicked => {
                 tracing::error!(%error, "the ledger did not book a cancellation");

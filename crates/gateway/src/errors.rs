@@ -73,7 +73,7 @@ reasons! {
         "cancel it first, or use it";
     /// A later settlement must be cancelled first.
     BlockedByLater, "BLOCKED_BY_LATER", FailedPrecondition,
-        "the person has a later settlement in the same benefit year, `setl_id`; it was computed from this one",
+        "the person, or the family where it shares an accumulator, has a later settlement, `setl_id`, that was computed from this one",
         "cancel the later one first";
     /// The settlement is cancelled.
     AlreadyCancelled, "ALREADY_CANCELLED", FailedPrecondition,
@@ -115,6 +115,10 @@ reasons! {
     Busy, "BUSY", ResourceExhausted,
         "too many settlements are waiting; nothing was stored",
         "send the same message again after the delay in RetryInfo";
+    /// The disk is nearly full.
+    DiskNearlyFull, "DISK_NEARLY_FULL", ResourceExhausted,
+        "the ledger's disk is nearly full; nothing was booked, cancellations and queries still work",
+        "tell the operator; send the same message again once there is space";
     /// The answer would not fit a message.
     AnswerTooLarge, "ANSWER_TOO_LARGE", ResourceExhausted,
         "the answer would exceed the message limit, so nothing was booked",
@@ -169,6 +173,8 @@ pub enum Refusal {
     NotFound,
     /// The queue is full.
     Busy,
+    /// The disk is nearly full.
+    DiskNearlyFull,
     /// The answer would not fit a message.
     AnswerTooLarge {
         /// Its size.
@@ -206,6 +212,7 @@ impl Refusal {
             Refusal::Unresolved(Unresolved::ScheduleLacks { .. }) => ErrorReason::PolicyScheduleLacks,
             Refusal::NotFound => ErrorReason::SettlementNotFound,
             Refusal::Busy => ErrorReason::Busy,
+            Refusal::DiskNearlyFull => ErrorReason::DiskNearlyFull,
             Refusal::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
             Refusal::Stopped => ErrorReason::LedgerStopped,
             Refusal::DeadlineBeforeCommit => ErrorReason::DeadlineBeforeCommit,
@@ -237,6 +244,10 @@ impl Refusal {
             Refusal::Busy => {
                 Phrase::fixed("系统繁忙，请稍后重发同一报文", "busy: send the same message again shortly")
             }
+            Refusal::DiskNearlyFull => Phrase::fixed(
+                "账本磁盘将满，未记账，撤销与查询不受影响",
+                "the ledger's disk is nearly full; nothing was booked, cancellations and queries still work",
+            ),
             Refusal::AnswerTooLarge { bytes, limit } => Phrase::made(
                 format!("应答 {bytes} 字节，超过上限 {limit}，未记账"),
                 format!("the answer has {bytes} bytes, more than {limit}; nothing was booked"),

@@ -27,7 +27,7 @@ use crate::wire::DESCRIPTORS;
 pub const SERVICE_NAME: &str = "bedside.v1.BedsideService";
 
 /// How often the ledger's state is looked at.
-const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What the server takes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

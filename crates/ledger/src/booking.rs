@@ -28,6 +28,8 @@ pub(crate) enum BookingError {
     TooLarge(#[from] TooLarge),
     #[error(transparent)]
     Stale(#[from] StaleChange),
+    #[error("the disk is full")]
+    DiskFull,
 }
 
 impl From<BookingError> for ReadError {
@@ -38,6 +40,8 @@ impl From<BookingError> for ReadError {
             BookingError::Tables(error) => error,
             BookingError::TooLarge(_) => TablesError::Contradiction("a booked record does not fit a row"),
             BookingError::Stale(_) => TablesError::Contradiction("a booked change does not fit"),
+            // Only a committer runs out of disk here.
+            BookingError::DiskFull => TablesError::Contradiction("the disk is full"),
         })
     }
 }

@@ -23,8 +23,8 @@ use crate::outcome::{CancelError, SettleError, Stopped};
 use crate::record::{Entry, Record};
 use crate::rows::SettlementRow;
 use crate::segments::ReadError;
-use crate::shared::Shared;
-use crate::tables::{Overlay, TablesError};
+use crate::shared::{Health, Shared};
+use crate::tables::{Overlay, RowChanges, TablesError};
 
 /// A group is closed once it holds so many bytes: what a group keeps in memory is bounded by this and one record.
 const GROUP_BYTES: usize = 8 << 20;
@@ -54,6 +54,9 @@ pub(crate) fn run(shared: &Shared, mut writer: Writer, commands: &Receiver<Comma
             }
         }
     }
+    if let Err(error) = shared.checkpoint.sync() {
+        tracing::warn!(%error, "the checkpoint was not synced at the end");
+    }
     if let Err(error) = shared.tables.hand_over() {
         // Nothing is lost: the journal has it, and the next opening applies it again.
         tracing::warn!(%error, "the tables were not handed over at the end");
@@ -75,8 +78,13 @@ fn commit_group(
     commands: &Receiver<Command>,
     deliveries: &mut Vec<Delivery>,
 ) -> Result<(), String> {
-    let mut group =
-        Group { shared, rows: Overlay::on(&shared.tables), draft: writer.draft(), booked: BTreeMap::new() };
+    let mut group = Group {
+        shared,
+        rows: Overlay::on(&shared.tables),
+        draft: writer.draft(),
+        booked: BTreeMap::new(),
+        is_ample: shared.room.is_ample(),
+    };
     deliveries.push(first(Some(&mut group)));
     while deliveries.len() < shared.config.group_max && group.draft.bytes() < GROUP_BYTES {
         let Ok(command) = commands.try_recv() else { break };
@@ -84,14 +92,38 @@ fn commit_group(
     }
     let Group { rows, draft, booked, .. } = group;
     let Some((_, (_, last))) = booked.last_key_value() else { return Ok(()) };
+    shared.watch.begin();
+    let written = write_group(shared, writer, draft, &rows.changes, *last);
+    let late = shared.watch.is_past(shared.config.write_deadline);
+    shared.watch.end();
+    // Whoever was told that the ledger stopped must not be told otherwise by the one behind him.
+    match shared.health() {
+        Health::Stopped { reason } => written.and(Err(reason.to_string())),
+        Health::Serving if late => Err("a write was late".to_owned()),
+        Health::Serving => written,
+    }
+}
+
+/// Makes a group durable, then visible.
+fn write_group(
+    shared: &Shared,
+    writer: &mut Writer,
+    draft: Draft,
+    changes: &RowChanges,
+    last: Position,
+) -> Result<(), String> {
     let place = draft.place();
     writer.append(draft).map_err(|error| format!("the journal could not be written: {error}"))?;
     // Readers that look at several rows hold this lock, so they see all of a group or nothing of it.
     let mut tip = shared.tip_for_writing();
-    shared
+    let reached = shared
         .tables
-        .apply(&rows.changes, place.sequence, place.hash, *last)
+        .apply(changes, place.sequence, place.hash, last)
         .map_err(|error| format!("the tables could not be written: {error}"))?;
+    shared
+        .checkpoint
+        .write(&reached)
+        .map_err(|error| format!("the checkpoint could not be written: {error}"))?;
     *tip = place;
     Ok(())
 }
@@ -103,6 +135,8 @@ pub(crate) struct Group<'a> {
     draft: Draft,
     /// What this group books, by sequence; not readable from the journal yet.
     booked: BTreeMap<u64, (Arc<Record>, Position)>,
+    /// Whether new settlements have room on the disk.
+    is_ample: bool,
 }
 
 impl Group<'_> {
@@ -125,6 +159,9 @@ impl Group<'_> {
         }
         if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)? {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
+        }
+        if !self.is_ample {
+            return Err(SettleError::DiskNearlyFull);
         }
         let accumulators = booking::accumulators(&self.rows, &event.person, event.family_no.as_deref())?;
         let assigned = self.assign(event.booked_at_ms);
@@ -239,6 +276,12 @@ impl Group<'_> {
     /// Drafts a record and what it changes in the rows: both or neither.
     fn book(&mut self, record: Record) -> Result<Committed, BookingError> {
         let payload = record.encode()?;
+        if let Some(bytes) = self.draft.new_segment_for(&payload)
+            && !self.is_ample
+            && (self.draft.has_rotated() || !self.shared.room.has_spare_of(bytes))
+        {
+            return Err(BookingError::DiskFull);
+        }
         let position = self.draft.next_position(&payload);
         let changes = booking::changes_of(&self.rows, &record, position)?;
         self.draft.push(&payload)?;

@@ -56,6 +56,24 @@ impl JournalFile for Faulty {
     }
 }
 
+/// Stands still in a sync until it is released.
+struct Hanging {
+    file: File,
+    release: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl JournalFile for Hanging {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        JournalFile::write_all_at(&self.file, bytes, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        // An error when the test is over, which is as good.
+        let _ = self.release.lock().unwrap().recv();
+        JournalFile::sync_data(&self.file)
+    }
+}
+
 fn config(dir: &Path) -> LedgerConfig {
     LedgerConfig { segment_bytes: 1 << 16, ..LedgerConfig::at(dir) }
 }
@@ -63,7 +81,7 @@ fn config(dir: &Path) -> LedgerConfig {
 fn open(dir: &Path, disk: &Arc<Disk>) -> Ledger {
     let disk = Arc::clone(disk);
     let wrap: Wrap = Arc::new(move |file| Box::new(Faulty { file, disk: Arc::clone(&disk) }));
-    Ledger::open_with(config(dir), wrap).unwrap()
+    Ledger::open_on(config(dir), open::Disk { wrap, free: Arc::new(|| Ok(u64::MAX)) }).unwrap()
 }
 
 fn event(number: u32) -> SettleEvent {
@@ -211,6 +229,116 @@ fn a_failing_sync_of_a_full_segment_stops_too() {
     }
 }
 
+/// A sync that does not return within the deadline is a failed one, although it succeeds in the end.
+#[test]
+fn a_write_past_its_deadline_stops() {
+    let dir = tempfile::tempdir().unwrap();
+    let (release, held) = mpsc::channel();
+    let held = Arc::new(Mutex::new(held));
+    let wrap: Wrap = Arc::new(move |file| Box::new(Hanging { file, release: Arc::clone(&held) }));
+    let short = LedgerConfig { write_deadline: std::time::Duration::from_millis(20), ..config(dir.path()) };
+    let ledger = Ledger::open_on(short, open::Disk { wrap, free: Arc::new(|| Ok(u64::MAX)) }).unwrap();
+    // callers are answered although the committer is not
+    assert!(matches!(ledger.settle(event(1), decide), Err(SettleError::Stopped)));
+    let Health::Stopped { reason } = ledger.health() else { panic!("serving") };
+    assert!(reason.starts_with("a write took longer than"), "{reason}");
+    assert!(matches!(ledger.settle(event(1), decide), Err(SettleError::Stopped)));
+    let (sender, outcome) = mpsc::channel();
+    ledger.submit_settle(event(2), decide, move |it: Outcome| sender.send(it).unwrap()).unwrap();
+    assert!(matches!(outcome.recv().unwrap(), Err(SettleError::Stopped)));
+    release.send(()).unwrap();
+    ledger.shutdown();
+    assert!(matches!(ledger.health(), Health::Stopped { reason: kept } if kept == reason));
+    drop(ledger);
+    // what became of it is known again once the ledger is opened anew
+    let ledger = loop {
+        match Ledger::open(config(dir.path())) {
+            // the committer, detached, still holds the lock
+            Err(OpenError::Locked) => std::thread::yield_now(),
+            opened => break opened.unwrap(),
+        }
+    };
+    assert!(matches!(ledger.settle(event(1), decide).unwrap(), Committed::Replayed(_)));
+}
+
+/// A disk of which the test says how much is free.
+fn open_with_free(dir: &Path, free: &Arc<AtomicU64>) -> Ledger {
+    let free = Arc::clone(free);
+    let disk = open::Disk {
+        wrap: Arc::new(|file: File| Box::new(file)),
+        free: Arc::new(move || Ok(free.load(Ordering::SeqCst))),
+    };
+    Ledger::open_on(config(dir), disk).unwrap()
+}
+
+#[test]
+fn a_nearly_full_disk_takes_cancellations_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let segment = config(dir.path()).segment_bytes;
+    let free = Arc::new(AtomicU64::new(segment));
+    let ledger = open_with_free(dir.path(), &free);
+    let reserve = || fs::metadata(dir.path().join("reserve")).unwrap().len();
+    let first = ledger.settle(event(1), decide).unwrap();
+    ledger.settle(SettleEvent { person: other(), ..event(2) }, decide).unwrap();
+    assert_eq!(reserve(), segment);
+    free.store(segment - 1, Ordering::SeqCst);
+    assert!(matches!(ledger.settle(event(3), decide), Err(SettleError::DiskNearlyFull)));
+    // a replay is a read
+    assert!(matches!(ledger.settle(event(1), decide).unwrap(), Committed::Replayed(_)));
+    assert_eq!(reserve(), segment);
+    // full: the reserve is given up
+    free.store(segment / 4 - 1, Ordering::SeqCst);
+    assert!(matches!(ledger.settle(event(3), decide), Err(SettleError::DiskNearlyFull)));
+    assert_eq!(reserve(), 0);
+    let cancel = |msgid: &str, person: PersonKey, setl_id: &str, padding: usize| {
+        let request = vec![b'x'; padding];
+        let message = MessageKey { msgid: msgid.into(), ..event(0).message };
+        let event = CancelEvent { message, person, setl_id: setl_id.into(), booked_at_ms: 0, request };
+        ledger.cancel(event, |_: &BookedSettlement, _: &Assigned| Ok::<_, Infallible>(Vec::new()))
+    };
+    // into the present segment, into the spare, and then nothing is left
+    let most = usize::try_from(segment).unwrap() * 3 / 4;
+    cancel("c1", event(1).person, &first.receipt().setl_id, most).unwrap();
+    cancel("c2", other(), "S0000000000000002", most).unwrap();
+    assert_eq!(ledger.verify().unwrap().records, 4);
+    // space again: the reserve is taken again, and then settlements are
+    free.store(4 * segment, Ordering::SeqCst);
+    while let Err(error) = ledger.settle(event(3), decide) {
+        assert!(matches!(error, SettleError::DiskNearlyFull), "{error:?}");
+        std::thread::yield_now();
+    }
+    assert_eq!(reserve(), segment);
+}
+
+fn other() -> PersonKey {
+    PersonKey { tenant: "t".into(), psn_no: "q".into() }
+}
+
+/// A segment that cannot be made on a full disk refuses, it does not stop.
+#[test]
+fn a_cancellation_without_room_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = Arc::new(AtomicU64::new(u64::MAX));
+    let ledger = open_with_free(dir.path(), &free);
+    let booked = ledger.settle(event(1), decide).unwrap();
+    free.store(0, Ordering::SeqCst);
+    let cancel = |padding: usize| {
+        let event = CancelEvent {
+            message: MessageKey { msgid: "c".into(), ..event(0).message },
+            person: event(1).person,
+            setl_id: Arc::clone(&booked.receipt().setl_id),
+            booked_at_ms: 0,
+            request: vec![b'x'; padding],
+        };
+        ledger.cancel(event, |_: &BookedSettlement, _: &Assigned| Ok::<_, Infallible>(Vec::new()))
+    };
+    // larger than the spare
+    let segment = usize::try_from(config(dir.path()).segment_bytes).unwrap();
+    assert!(matches!(cancel(segment), Err(CancelError::DiskFull)));
+    assert_eq!(ledger.health(), Health::Serving);
+    cancel(10).unwrap();
+}
+
 /// The offsets of the frames in the only segment.
 fn offsets(dir: &Path) -> Vec<usize> {
     let records = read_journal(dir).unwrap();
@@ -225,8 +353,9 @@ fn a_group_that_reached_the_disk_in_part_is_cut_but_a_synced_one_is_not() {
     in_one_group(&ledger, 0..3);
     in_one_group(&ledger, 3..6);
     drop(ledger);
-    // as after a power cut: no group was applied to the tables
+    // as after a power cut: no group was applied to the tables, and the checkpoint was not synced
     fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    fs::remove_file(dir.path().join("checkpoint")).unwrap();
     let file = dir.path().join("journal/0000000001.journal");
     let whole = fs::read(&file).unwrap();
     let offsets = offsets(dir.path());
@@ -249,6 +378,7 @@ fn a_group_that_reached_the_disk_in_part_is_cut_but_a_synced_one_is_not() {
             panic!("{error:?}")
         };
         assert_eq!(offset, *start as u64);
+        let _ = fs::remove_file(dir.path().join("checkpoint"));
         fs::remove_dir_all(dir.path().join("tables")).unwrap();
     }
     fs::write(&file, without(3)).unwrap();
@@ -274,6 +404,7 @@ fn a_frame_inside_a_request_is_no_frame() {
     ledger.settle(SettleEvent { request, ..event(2) }, decide).unwrap();
     drop(ledger);
     fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    fs::remove_file(dir.path().join("checkpoint")).unwrap();
     let file = dir.path().join("journal/0000000001.journal");
     let mut bytes = fs::read(&file).unwrap();
     bytes[offsets(dir.path())[1]] ^= 1;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::codec::TooLarge;
 use crate::frame::{FRAME_HEAD_BYTES, Position, SEGMENT_HEAD_BYTES, SegmentHead, push_frame};
 use crate::record::PAYLOAD_BYTES_MAX;
+use crate::room::Room;
 use crate::scan::Place;
 use crate::segments::Segments;
 
@@ -87,6 +88,21 @@ impl Draft {
         }
     }
 
+    /// The new segment that a frame with this payload needs, in bytes; nothing when the present one has room.
+    pub(crate) fn new_segment_for(&self, payload: &[u8]) -> Option<u64> {
+        let rotates = self.next_position(payload).segment != self.tip.place.next.segment;
+        rotates.then(|| self.capacity_for(frame_bytes(payload)))
+    }
+
+    /// Whether this group begins a new segment already.
+    pub(crate) fn has_rotated(&self) -> bool {
+        self.chunks.iter().any(|chunk| chunk.create.is_some())
+    }
+
+    fn capacity_for(&self, needed: u64) -> u64 {
+        self.segment_bytes.max(SEGMENT_HEAD_BYTES + needed)
+    }
+
     /// Adds one frame.
     ///
     /// # Errors
@@ -124,7 +140,7 @@ impl Draft {
             first_sequence: self.tip.place.sequence + 1,
             previous: self.tip.place.hash,
         };
-        let capacity = self.segment_bytes.max(SEGMENT_HEAD_BYTES + needed);
+        let capacity = self.capacity_for(needed);
         self.tip.seed = head.seed();
         self.tip.capacity = capacity;
         self.tip.place.next = Position { segment: number, offset: SEGMENT_HEAD_BYTES };
@@ -138,6 +154,7 @@ pub(crate) struct Writer {
     dir: PathBuf,
     segment_bytes: u64,
     wrap: Wrap,
+    room: Arc<Room>,
     file: Box<dyn JournalFile>,
     tip: Tip,
 }
@@ -150,12 +167,18 @@ impl Writer {
     }
 
     /// Opens the segment of `place`, the end of the journal, for writing.
-    pub(crate) fn open(dir: &Path, segment_bytes: u64, place: Place, wrap: Wrap) -> io::Result<Writer> {
+    pub(crate) fn open(
+        dir: &Path,
+        segment_bytes: u64,
+        place: Place,
+        wrap: Wrap,
+        room: Arc<Room>,
+    ) -> io::Result<Writer> {
         let file = OpenOptions::new().write(true).open(Segments::path(dir, place.next.segment))?;
         let capacity = file.metadata()?.len();
         let seed = Segments::at(dir).segment(place.next.segment).map_err(io::Error::other)?.head.seed();
         let tip = Tip { place, seed, capacity };
-        Ok(Writer { dir: dir.to_owned(), segment_bytes, file: wrap(file), wrap, tip })
+        Ok(Writer { dir: dir.to_owned(), segment_bytes, file: wrap(file), wrap, room, tip })
     }
 
     /// An empty group behind what is on disk.
@@ -180,7 +203,15 @@ impl Writer {
                 if unsynced {
                     self.file.sync_data()?;
                 }
-                self.file = (self.wrap)(create_segment(&self.dir, head, *capacity)?);
+                let file = match self.room.take_spare(*capacity) {
+                    Some(spare) => {
+                        let named = name_segment(&self.dir, &Room::spare_path(&self.dir), head, &spare);
+                        named.map(|()| spare)
+                    }
+                    None => create_segment(&self.dir, head, *capacity),
+                };
+                self.file = (self.wrap)(file?);
+                self.room.want_spare();
             }
             self.file.write_all_at(&chunk.bytes, chunk.offset)?;
             unsynced = true;
@@ -231,11 +262,16 @@ fn create_segment(dir: &Path, head: &SegmentHead, capacity: u64) -> io::Result<F
     let unfinished = dir.join(format!("{:010}.unfinished", head.number));
     let file = OpenOptions::new().write(true).create(true).truncate(true).open(&unfinished)?;
     write_zeros(&file, 0, capacity)?;
-    FileExt::write_all_at(&file, &head.encode(), 0)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, Segments::path(dir, head.number))?;
-    sync_dir(dir)?;
+    name_segment(dir, &unfinished, head, &file)?;
     Ok(file)
+}
+
+/// Gives zeros their head, and then the name under which they are a segment.
+fn name_segment(dir: &Path, unfinished: &Path, head: &SegmentHead, file: &File) -> io::Result<()> {
+    FileExt::write_all_at(file, &head.encode(), 0)?;
+    file.sync_all()?;
+    fs::rename(unfinished, Segments::path(dir, head.number))?;
+    sync_dir(dir)
 }
 
 fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {

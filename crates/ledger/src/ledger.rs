@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bedside_claim::Accumulators;
 
@@ -15,14 +16,20 @@ use crate::event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageRecord, PersonKey,
     SettleEvent, Status, sequence_of, setl_id_of,
 };
-use crate::journal::Wrap;
-use crate::open::{self, OpenError, OpenReport};
+use crate::open::{self, Disk, OpenError, OpenReport};
 use crate::outcome::{Busy, CancelError, SettleError, Stopped};
 use crate::record::Entry;
+use crate::room;
 use crate::scan::{Place, Records, Scanner};
 use crate::segments::ReadError;
 use crate::shared::{Health, LedgerConfig, Shared};
 use crate::verify::{self, Verification, VerifyError};
+use crate::watch;
+
+/// How often a caller who waits looks whether waiting has become useless.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How often a shutdown looks whether the committer is done, or hangs.
+const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
 
 /// An open ledger; clones are handles on the same one.
 ///
@@ -38,6 +45,8 @@ struct Inner {
     report: OpenReport,
     commands: RwLock<Option<SyncSender<Command>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
+    /// The watch and the maker of room.
+    helpers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Ledger {
@@ -47,26 +56,38 @@ impl Ledger {
     /// See [`OpenError`]. Nothing is repaired but a torn tail, which is cut, and tables, which are rebuilt;
     /// [`Ledger::open_report`] tells.
     pub fn open(config: LedgerConfig) -> Result<Ledger, OpenError> {
-        Ledger::open_with(config, Arc::new(|file: File| Box::new(file)))
+        let free = room::free_bytes(&config.dir);
+        Ledger::open_on(config, Disk { wrap: Arc::new(|file: File| Box::new(file)), free })
     }
 
-    pub(crate) fn open_with(config: LedgerConfig, wrap: Wrap) -> Result<Ledger, OpenError> {
-        let (shared, writer, report) = open::open(config, wrap)?;
+    pub(crate) fn open_on(config: LedgerConfig, disk: Disk) -> Result<Ledger, OpenError> {
+        let (shared, writer, report) = open::open(config, disk)?;
         let shared = Arc::new(shared);
         let (sender, receiver) = mpsc::sync_channel(shared.config.queue_max);
-        let committer = thread::Builder::new().name("ledger-committer".to_owned()).spawn({
+        let committer = spawn("ledger-committer", {
             let shared = Arc::clone(&shared);
             move || committer::run(&shared, writer, &receiver)
-        });
-        let committer =
-            committer.map_err(|source| OpenError::Io { path: PathBuf::from("ledger-committer"), source })?;
+        })?;
         let inner = Inner {
-            shared,
+            shared: Arc::clone(&shared),
             report,
             commands: RwLock::new(Some(sender)),
             committer: Mutex::new(Some(committer)),
+            helpers: Mutex::default(),
         };
-        Ok(Ledger { inner: Arc::new(inner) })
+        let ledger = Ledger { inner: Arc::new(inner) };
+        // Should one of them not start, the drop of the ledger ends the others.
+        let watch = spawn("ledger-watch", {
+            let shared = Arc::clone(&shared);
+            move || watch::run(&shared)
+        })?;
+        ledger.inner.helpers.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
+        let room = spawn("ledger-room", move || {
+            let journal_dir = shared.config.dir.join("journal");
+            shared.room.run(&shared, &journal_dir);
+        })?;
+        ledger.inner.helpers.lock().unwrap_or_else(PoisonError::into_inner).push(room);
+        Ok(ledger)
     }
 
     /// What opening found and did.
@@ -125,8 +146,7 @@ impl Ledger {
             // The receiver waits below until this arrives.
             let _ = sender.send(outcome);
         }));
-        // A reply that never came was lost with the committer: the outcome is unknown, which is what `Stopped` says.
-        receiver.recv().unwrap_or(Err(SettleError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(SettleError::Stopped))
     }
 
     /// Cancels and waits for the outcome, also for a place in the queue.
@@ -142,7 +162,7 @@ impl Ledger {
         self.submit_waiting(cancel_command(event, decide, move |outcome| {
             let _ = sender.send(outcome);
         }));
-        receiver.recv().unwrap_or(Err(CancelError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(CancelError::Stopped))
     }
 
     /// The settlement of a tenant under its identifier; nothing for another tenant's, and for a cancellation's.
@@ -235,7 +255,24 @@ impl Ledger {
         self.inner.shutdown();
     }
 
+    /// The reply; nothing when it was lost with the committer, or hangs with it in a write past its deadline. The
+    /// outcome is unknown then, which is what `Stopped` says.
+    fn wait<T>(&self, reply: &Receiver<T>) -> Option<T> {
+        loop {
+            match reply.recv_timeout(PATIENCE) {
+                Ok(reply) => return Some(reply),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if self.inner.is_hanging() => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
     fn submit(&self, command: Command) -> Result<(), Busy> {
+        if self.inner.is_hanging() {
+            command(None)(Err(Stopped));
+            return Ok(());
+        }
         let commands = self.inner.commands.read().unwrap_or_else(PoisonError::into_inner);
         let refused = match commands.as_ref() {
             None => command,
@@ -255,6 +292,7 @@ impl Ledger {
         let sender = self.inner.commands.read().unwrap_or_else(PoisonError::into_inner).clone();
         let refused = match sender {
             None => command,
+            Some(_) if self.inner.is_hanging() => command,
             Some(sender) => match sender.send(command) {
                 Ok(()) => return,
                 Err(mpsc::SendError(command)) => command,
@@ -265,17 +303,46 @@ impl Ledger {
 }
 
 impl Inner {
+    /// Whether the committer is held by a write past its deadline: nobody waits for it any more.
+    fn is_hanging(&self) -> bool {
+        self.shared.watch.is_past(self.shared.config.write_deadline)
+            && self.shared.health() != Health::Serving
+    }
+
     fn shutdown(&self) {
         self.commands.write().unwrap_or_else(PoisonError::into_inner).take();
         let committer = self.committer.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A reply may hold the last handle: the committer cannot wait for itself, and ends by itself.
-        if let Some(committer) = committer.filter(|it| it.thread().id() != thread::current().id())
-            && committer.join().is_err()
-        {
-            self.shared.stop("the committer failed");
+        if let Some(committer) = committer.filter(|it| it.thread().id() != thread::current().id()) {
+            while !committer.is_finished() && !self.is_hanging() {
+                thread::park_timeout(SHUTDOWN_STEP);
+            }
+            if committer.is_finished() && committer.join().is_err() {
+                self.shared.stop("the committer failed");
+            }
         }
+        // After the committer, which may still need room.
+        self.end_helpers();
         if self.shared.stopped.set(Arc::from("shut down")).is_ok() {
             tracing::info!("the ledger is shut down");
+        }
+    }
+}
+
+impl Inner {
+    fn end_helpers(&self) {
+        let Inner { shared, helpers, .. } = self;
+        shared.watch.close();
+        shared.room.close();
+        if self.is_hanging() {
+            // A disk that does not answer holds them too.
+            return;
+        }
+        for helper in std::mem::take(&mut *helpers.lock().unwrap_or_else(PoisonError::into_inner)) {
+            helper.thread().unpark();
+            if helper.thread().id() != thread::current().id() && helper.join().is_err() {
+                shared.stop("a helper of the committer failed");
+            }
         }
     }
 }
@@ -284,6 +351,11 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.shutdown();
     }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map_err(|source| OpenError::Io { path: PathBuf::from(name), source })
 }
 
 fn settle_command<E, F, R>(event: SettleEvent, decide: F, reply: R) -> Command

@@ -18,7 +18,8 @@
 //!
 //! **Errors.** After the first failed write or sync nothing is retried, because the kernel reports a failed write-back
 //! once and drops the pages: the ledger stops, every command is answered `Stopped`, and what was on its way is unknown
-//! until the ledger is opened again.
+//! until the ledger is opened again. A write past [`LedgerConfig::write_deadline`] is a failed one. On a disk that is
+//! nearly full new settlements are refused, while reads and cancellations go on in reserved space.
 //!
 //! Must not know what a settlement means: the decision is the caller's pure closure, requests and answers are bytes.
 //! `docs/ledger-format.md` describes every stored byte.
@@ -55,6 +56,7 @@
 //! ```
 
 mod booking;
+mod checkpoint;
 mod codec;
 mod committer;
 mod event;
@@ -66,12 +68,14 @@ mod ledger;
 mod open;
 mod outcome;
 mod record;
+mod room;
 mod rows;
 mod scan;
 mod segments;
 mod shared;
 mod tables;
 mod verify;
+mod watch;
 
 pub use codec::{Malformed, TEXT_BYTES_MAX, TooLarge};
 pub use event::{

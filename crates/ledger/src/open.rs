@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::booking;
+use crate::checkpoint::{self, CheckpointFile};
 use crate::frame::{Position, SEGMENT_HEAD_BYTES};
 use crate::journal::{self, Wrap, Writer, create_dir_durably, sync_dir};
+use crate::room::{FreeBytes, Room};
 use crate::rows::Applied;
 use crate::scan::{Place, Records, Scanner};
 use crate::segments::{Found, ReadError, Segments, Tail};
 use crate::shared::{LedgerConfig, Shared};
 use crate::tables::{Overlay, Tables, TablesError};
+use crate::watch::Watch;
 
 /// Records applied to the tables in one batch while opening.
 const BATCH: usize = 256;
@@ -42,11 +45,11 @@ pub enum OpenError {
     /// The journal is damaged or cannot be read.
     #[error(transparent)]
     Journal(ReadError),
-    /// The journal ends before a record that was acknowledged: the tables were written after it. Restore the journal
-    /// from a backup. To accept the loss, move the directory `tables` away.
+    /// The journal ends before a record that was acknowledged: tables and checkpoint are written after it. Restore the
+    /// journal from a backup. To accept the loss, move `tables` and `checkpoint` away.
     #[error(
         "the journal ends at record {journal} in segment {segment} at byte {offset}, but record {acknowledged} was \
-         acknowledged; restore the journal, or move `tables` away to accept the loss"
+         acknowledged; restore the journal, or move `tables` and `checkpoint` away to accept the loss"
     )]
     Lost {
         /// The last record of the journal.
@@ -57,6 +60,12 @@ pub enum OpenError {
         segment: u64,
         /// The byte at which it ends.
         offset: u64,
+    },
+    /// The journal has another record of that sequence than the one that was acknowledged: its history was replaced.
+    #[error("record {sequence} is not the one that was acknowledged; restore the journal")]
+    Replaced {
+        /// The record that the checkpoint names.
+        sequence: u64,
     },
     /// A record that is whole contradicts the ones before it.
     #[error("record {sequence} contradicts the records before it")]
@@ -128,7 +137,13 @@ fn io_at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Io { path, source }
 }
 
-pub(crate) fn open(config: LedgerConfig, wrap: Wrap) -> Result<(Shared, Writer, OpenReport), OpenError> {
+/// What a ledger is written to; a seam for tests.
+pub(crate) struct Disk {
+    pub(crate) wrap: Wrap,
+    pub(crate) free: FreeBytes,
+}
+
+pub(crate) fn open(config: LedgerConfig, disk: Disk) -> Result<(Shared, Writer, OpenReport), OpenError> {
     check_settings(&config)?;
     let journal_dir = config.dir.join("journal");
     create_dir_durably(&journal_dir).map_err(io_at(&journal_dir))?;
@@ -139,10 +154,11 @@ pub(crate) fn open(config: LedgerConfig, wrap: Wrap) -> Result<(Shared, Writer, 
 
     let tables_dir = config.dir.join("tables");
     let TablesFound { usable, applied } = find_tables(&tables_dir);
-    let last_segment = match (last_segment, applied) {
+    let reached = checkpoint::read(&config.dir).map_err(io_at(&config.dir))?;
+    let last_segment = match (last_segment, applied.or(reached)) {
         (Some(number), _) => number,
-        (None, Some(applied)) => {
-            return Err(lost(Place::START, &applied));
+        (None, Some(acknowledged)) => {
+            return Err(lost(Place::START, &acknowledged));
         }
         (None, None) => {
             Writer::create_first(&journal_dir, config.segment_bytes).map_err(io_at(&journal_dir))?;
@@ -150,6 +166,11 @@ pub(crate) fn open(config: LedgerConfig, wrap: Wrap) -> Result<(Shared, Writer, 
         }
     };
 
+    if let Some(reached) = &reached
+        && find_applied(&segments, reached, last_segment)?.is_none()
+    {
+        return Err(OpenError::Replaced { sequence: reached.sequence });
+    }
     let start = match applied {
         Some(applied) => find_applied(&segments, &applied, last_segment)?,
         None => Some(Place::START),
@@ -180,11 +201,35 @@ pub(crate) fn open(config: LedgerConfig, wrap: Wrap) -> Result<(Shared, Writer, 
         // A journal without records has nothing to rebuild from: that is a new ledger.
         tables_rebuilt: rebuilt.filter(|why| place.sequence > 0 || *why != Rebuilt::Missing),
     };
-    let writer =
-        Writer::open(&journal_dir, config.segment_bytes, place, wrap).map_err(io_at(&journal_dir))?;
-    let tip = RwLock::new(place);
-    let shared = Shared { config, segments, tables, tip, stopped: OnceLock::new(), _lock: lock };
+    let checkpoint = open_checkpoint(&config.dir, &tables)?;
+    let room = Room::open(&config.dir, config.segment_bytes, disk.free).map_err(io_at(&config.dir))?;
+    sync_dir(&config.dir).map_err(io_at(&config.dir))?;
+    let room = Arc::new(room);
+    let writer = Writer::open(&journal_dir, config.segment_bytes, place, disk.wrap, Arc::clone(&room))
+        .map_err(io_at(&journal_dir))?;
+    let shared = Shared {
+        config,
+        segments,
+        tables,
+        checkpoint,
+        room,
+        watch: Watch::default(),
+        tip: RwLock::new(place),
+        stopped: OnceLock::new(),
+        _lock: lock,
+    };
     Ok((shared, writer, report))
+}
+
+/// Opens the checkpoint and lets it name the end of the journal, synced: from here on that is answered for.
+fn open_checkpoint(dir: &Path, tables: &Tables) -> Result<CheckpointFile, OpenError> {
+    let file = CheckpointFile::open(dir).map_err(io_at(dir))?;
+    if let Some(reached) = tables.applied().map_err(OpenError::Tables)? {
+        // Both slots: what they named before must not come up again behind a torn write.
+        file.write(&reached).and_then(|()| file.write(&reached)).map_err(io_at(dir))?;
+        file.sync().map_err(io_at(dir))?;
+    }
+    Ok(file)
 }
 
 /// Reads the journal of a ledger directory, without tables, lock or any write. A torn tail is not given.

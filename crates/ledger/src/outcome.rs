@@ -42,6 +42,9 @@ pub enum SettleError<E> {
         /// By which settlement.
         setl_id: Arc<str>,
     },
+    /// The disk is nearly full: what is left is for cancellations. Nothing was booked.
+    #[error("the disk is nearly full, no settlement is booked")]
+    DiskNearlyFull,
     /// The decision panicked: a defect of the decision, not of the ledger, which goes on.
     #[error("the decision failed")]
     Panicked,
@@ -113,6 +116,9 @@ pub enum CancelError<E> {
     /// The decision refused; nothing is stored, the message may be used again.
     #[error("{0}")]
     Refused(E),
+    /// The disk is full and the reserved space used up. Nothing was booked.
+    #[error("the disk is full, the reserved space is used up")]
+    DiskFull,
 }
 
 /// The group of a command did not reach the disk, as far as anyone knows.
@@ -161,6 +167,7 @@ impl<E> From<BookingError> for SettleError<E> {
             BookingError::Tables(error) => SettleError::Unreadable(ReadError::Tables(error)),
             BookingError::TooLarge(error) => SettleError::TooLarge(error),
             BookingError::Stale(error) => SettleError::Stale(error),
+            BookingError::DiskFull => SettleError::DiskNearlyFull,
         }
     }
 }
@@ -169,6 +176,7 @@ impl<E> From<BookingError> for CancelError<E> {
     fn from(error: BookingError) -> Self {
         match error {
             BookingError::TooLarge(error) => CancelError::TooLarge(error),
+            BookingError::DiskFull => CancelError::DiskFull,
             error => CancelError::Unreadable(error.into()),
         }
     }

@@ -125,6 +125,9 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
+    /// Version, sequence, hash, segment, offset, rows, sum.
+    pub(crate) const BYTES: usize = 1 + 8 + 32 + 8 + 8 + 8 + 8;
+
     /// Whether the body is of an earlier release: it tells how far the journal once reached, but its rows are made
     /// again.
     pub(crate) fn is_outdated(body: &[u8]) -> bool {

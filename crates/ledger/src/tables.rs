@@ -190,7 +190,7 @@ impl Tables {
         sequence: u64,
         hash: Hash,
         position: Position,
-    ) -> Result<(), TablesError> {
+    ) -> Result<Applied, TablesError> {
         guarded(|| {
             let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
             let mut next = *totals;
@@ -207,11 +207,11 @@ impl Tables {
                     None => batch.remove(&key[..]),
                 }
             }
-            let applied = Applied { sequence, hash, position, rows: next.rows, sum: next.sum }.encode();
-            batch.insert(APPLIED_KEY, stored(APPLIED_KEY, &applied));
+            let applied = Applied { sequence, hash, position, rows: next.rows, sum: next.sum };
+            batch.insert(APPLIED_KEY, stored(APPLIED_KEY, &applied.encode()));
             self.db.apply_batch(batch)?;
             *totals = next;
-            Ok(())
+            Ok(applied)
         })
     }
 

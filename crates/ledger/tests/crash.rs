@@ -37,6 +37,14 @@ fn build(dir: &Path, settlements: usize) -> Verification {
     ledger.verify().unwrap()
 }
 
+/// As after a power cut: neither tables nor checkpoint know what was synced last.
+fn forget(dir: &Path) {
+    for tables in ["tables", "away"].map(|name| dir.join(name)).into_iter().filter(|it| it.exists()) {
+        fs::remove_dir_all(tables).unwrap();
+    }
+    fs::remove_file(dir.join("checkpoint")).unwrap();
+}
+
 fn journal_files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir.join("journal")).unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -68,7 +76,7 @@ fn count(dir: &Path) -> Result<usize, ReadError> {
 fn the_last_record_torn_at_every_byte_is_cut() {
     let dir = tempfile::tempdir().unwrap();
     build(dir.path(), 5);
-    fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    forget(dir.path());
     let file = journal_files(dir.path()).pop().unwrap();
     let whole = fs::read(&file).unwrap();
     let (start, end) = frames(&whole).pop().unwrap();
@@ -101,7 +109,7 @@ fn the_last_record_torn_at_every_byte_is_cut() {
         settle(&ledger, "after", "p9", "v9", 3_00);
         assert_eq!(ledger.verify().unwrap().records, 6);
         drop(ledger);
-        fs::remove_dir_all(dir.path().join("tables")).unwrap();
+        forget(dir.path());
     }
     // a file cut short is no other than one with zeros
     fs::write(&file, &whole[..end - 3]).unwrap();
@@ -126,8 +134,51 @@ fn an_acknowledged_record_that_is_gone_is_an_error() {
     fs::remove_file(&file).unwrap();
     assert!(matches!(Ledger::open(config(dir.path())), Err(OpenError::Lost { journal: 0, .. })));
     fs::write(&file, &bytes).unwrap();
+    // with the tables lost as well, the checkpoint still tells
     fs::rename(dir.path().join("tables"), dir.path().join("away")).unwrap();
+    let error = Ledger::open(config(dir.path())).unwrap_err();
+    assert!(matches!(error, OpenError::Lost { journal: 5, acknowledged: 6, .. }), "{error:?}");
+    forget(dir.path());
     assert_eq!(open(dir.path()).open_report().records, 5);
+}
+
+/// The damage that the tail of the journal alone cannot tell from a group that was never synced.
+#[test]
+fn the_last_record_damaged_and_the_tables_lost_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    build(dir.path(), 5);
+    let file = journal_files(dir.path()).pop().unwrap();
+    let whole = fs::read(&file).unwrap();
+    let (start, end) = frames(&whole).pop().unwrap();
+    for at in start..end {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        fs::write(&file, &damaged).unwrap();
+        let _ = fs::remove_dir_all(dir.path().join("tables"));
+        let error = Ledger::open(config(dir.path())).unwrap_err();
+        assert!(matches!(error, OpenError::Lost { journal: 5, acknowledged: 6, .. }), "byte {at}: {error:?}");
+    }
+    fs::write(&file, &whole).unwrap();
+    assert_eq!(open(dir.path()).verify().unwrap().records, 6);
+}
+
+/// Another journal under this ledger's checkpoint: as long, whole in itself, and not what was acknowledged.
+#[test]
+fn a_journal_that_was_replaced_is_an_error() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    build(dir.path(), 5);
+    let ledger = open(other.path());
+    for number in 0..6 {
+        settle(&ledger, &format!("x{number}"), "p", &format!("x{number}"), 1_00);
+    }
+    drop(ledger);
+    fs::remove_dir_all(dir.path().join("journal")).unwrap();
+    copy_dir(&other.path().join("journal"), &dir.path().join("journal"));
+    let error = Ledger::open(config(dir.path())).unwrap_err();
+    assert!(matches!(error, OpenError::Replaced { sequence: 6 }), "{error:?}");
+    fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    let error = Ledger::open(config(dir.path())).unwrap_err();
+    assert!(matches!(error, OpenError::Replaced { sequence: 6 }), "{error:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod demo;
 
 mod failure;
 mod format;
+mod ledger;
 mod replay;
 mod serve;
 
@@ -38,6 +39,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Settles one case file without a server: the JSON form of `SettleBillRequest` in, the settlement out.
     Settle(settle::SettleArguments),
+    /// Looks at a ledger's folder: shows, verifies, backs up, restores, exports, rebuilds.
+    Ledger(ledger::LedgerArguments),
     /// Settles a file of discharge bills, one JSON document a line, persons in parallel.
     Replay(replay::ReplayArguments),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Settle(arguments) => settle::run(&arguments),
+        Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
     };
     match result {

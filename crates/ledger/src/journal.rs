@@ -274,7 +274,7 @@ fn name_segment(dir: &Path, unfinished: &Path, head: &SegmentHead, file: &File) 
     sync_dir(dir)
 }
 
-fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
+pub(crate) fn write_zeros(file: &File, from: u64, to: u64) -> io::Result<()> {
     let zeros = vec![0; 1 << 20];
     let mut offset = from;
     while offset < to {

@@ -1,6 +1,5 @@
 //! The handle: submits commands to the committer and reads what is booked.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,10 +15,11 @@ use crate::event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageRecord, PersonKey,
     SettleEvent, Status, sequence_of, setl_id_of,
 };
-use crate::open::{self, Disk, OpenError, OpenReport};
+use crate::journal::Writer;
+use crate::open::{self, Disk, OpenError, OpenReport, WholeTables};
 use crate::outcome::{Busy, CancelError, SettleError, Stopped};
+use crate::progress::{self, Progress};
 use crate::record::Entry;
-use crate::room;
 use crate::scan::{Place, Records, Scanner};
 use crate::segments::ReadError;
 use crate::shared::{Health, LedgerConfig, Shared};
@@ -56,12 +56,16 @@ impl Ledger {
     /// See [`OpenError`]. Nothing is repaired but a torn tail, which is cut, and tables, which are rebuilt;
     /// [`Ledger::open_report`] tells.
     pub fn open(config: LedgerConfig) -> Result<Ledger, OpenError> {
-        let free = room::free_bytes(&config.dir);
-        Ledger::open_on(config, Disk { wrap: Arc::new(|file: File| Box::new(file)), free })
+        let disk = Disk::real(&config.dir);
+        Ledger::open_on(config, disk)
     }
 
     pub(crate) fn open_on(config: LedgerConfig, disk: Disk) -> Result<Ledger, OpenError> {
-        let (shared, writer, report) = open::open(config, disk)?;
+        let progress = progress::to_the_log("the tables are made from the journal");
+        Ledger::start(open::open(config, disk, WholeTables::Use, progress)?)
+    }
+
+    fn start((shared, writer, report): (Shared, Writer, OpenReport)) -> Result<Ledger, OpenError> {
         let shared = Arc::new(shared);
         let (sender, receiver) = mpsc::sync_channel(shared.config.queue_max);
         let committer = spawn("ledger-committer", {
@@ -88,6 +92,16 @@ impl Ledger {
         })?;
         ledger.inner.helpers.lock().unwrap_or_else(PoisonError::into_inner).push(room);
         Ok(ledger)
+    }
+
+    /// Opens the ledger in a directory as [`Ledger::open`] does, tells how far the reading of its journal has come, and
+    /// makes the tables anew even where they look whole.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn rebuild(config: LedgerConfig, progress: impl FnMut(Progress)) -> Result<Ledger, OpenError> {
+        let disk = Disk::real(&config.dir);
+        Ledger::start(open::open(config, disk, WholeTables::Rebuild, progress)?)
     }
 
     /// What opening found and did.

@@ -59,6 +59,7 @@ mod booking;
 mod checkpoint;
 mod codec;
 mod committer;
+mod copy;
 mod event;
 #[cfg(test)]
 mod faults;
@@ -67,28 +68,32 @@ mod journal;
 mod ledger;
 mod open;
 mod outcome;
+mod progress;
 mod record;
 mod room;
 mod rows;
 mod scan;
 mod segments;
 mod shared;
+mod source;
 mod tables;
 mod verify;
 mod watch;
 
 pub use codec::{Malformed, TEXT_BYTES_MAX, TooLarge};
+pub use copy::{Copied, CopyError, Point, copy_ledger};
 pub use event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, MessageRecord,
     PersonKey, Posting, Receipt, SettleEvent, Status,
 };
 pub use frame::Position;
 pub use ledger::Ledger;
-pub use open::{OpenError, OpenReport, Rebuilt, TailCut, read_journal};
+pub use open::{OpenError, OpenReport, Rebuilt, TailCut};
 pub use outcome::{Busy, CancelError, SettleError};
+pub use progress::Progress;
 pub use record::{Entry, PAYLOAD_BYTES_MAX, Record};
-pub use scan::Records;
+pub use scan::{Records, read_journal};
 pub use segments::{Damage, ReadError};
 pub use shared::{Health, LedgerConfig};
 pub use tables::TablesError;
-pub use verify::{Broken, Verification, VerifyError};
+pub use verify::{Broken, Verification, VerifyError, verify_journal};

@@ -13,9 +13,10 @@ use crate::booking;
 use crate::checkpoint::{self, CheckpointFile};
 use crate::frame::{Position, SEGMENT_HEAD_BYTES};
 use crate::journal::{self, Wrap, Writer, create_dir_durably, sync_dir};
-use crate::room::{FreeBytes, Room};
+use crate::progress::Progress;
+use crate::room::{FreeBytes, Room, free_bytes};
 use crate::rows::Applied;
-use crate::scan::{Place, Records, Scanner};
+use crate::scan::{Place, Scanner};
 use crate::segments::{Found, ReadError, Segments, Tail};
 use crate::shared::{LedgerConfig, Shared};
 use crate::tables::{Overlay, Tables, TablesError};
@@ -79,7 +80,7 @@ pub enum OpenError {
     #[error("the tables cannot be written")]
     Tables(#[source] TablesError),
     /// The file system failed.
-    #[error("`{path}`: {source}")]
+    #[error("`{}`: {source}", .path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -89,16 +90,23 @@ pub enum OpenError {
 }
 
 /// Why the tables were rebuilt from the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rebuilt {
     /// They were not there.
+    #[error("they were missing")]
     Missing,
     /// sled did not open them, or their rows were not those written.
+    #[error("{0}")]
     Damaged(String),
     /// They were made from another journal.
+    #[error("they were made from another journal")]
     Disagree,
     /// An earlier release wrote them; the journal it left is read as it is.
+    #[error("an earlier release had written them")]
     Outdated,
+    /// It was asked for.
+    #[error("it was asked for")]
+    Asked,
 }
 
 /// What was cut behind the last whole record.
@@ -143,7 +151,26 @@ pub(crate) struct Disk {
     pub(crate) free: FreeBytes,
 }
 
-pub(crate) fn open(config: LedgerConfig, disk: Disk) -> Result<(Shared, Writer, OpenReport), OpenError> {
+impl Disk {
+    /// The one that the directory is on.
+    pub(crate) fn real(dir: &Path) -> Disk {
+        Disk { wrap: Arc::new(|file: File| Box::new(file)), free: free_bytes(dir) }
+    }
+}
+
+/// What becomes of tables that look whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WholeTables {
+    Use,
+    Rebuild,
+}
+
+pub(crate) fn open(
+    config: LedgerConfig,
+    disk: Disk,
+    whole: WholeTables,
+    mut progress: impl FnMut(Progress),
+) -> Result<(Shared, Writer, OpenReport), OpenError> {
     check_settings(&config)?;
     let journal_dir = config.dir.join("journal");
     create_dir_durably(&journal_dir).map_err(io_at(&journal_dir))?;
@@ -153,7 +180,10 @@ pub(crate) fn open(config: LedgerConfig, disk: Disk) -> Result<(Shared, Writer, 
     let last_segment = segments.numbers().map_err(io_at(&journal_dir))?.last().copied();
 
     let tables_dir = config.dir.join("tables");
-    let TablesFound { usable, applied } = find_tables(&tables_dir);
+    let TablesFound { mut usable, applied } = find_tables(&tables_dir);
+    if whole == WholeTables::Rebuild {
+        usable = Err(Rebuilt::Asked);
+    }
     let reached = checkpoint::read(&config.dir).map_err(io_at(&config.dir))?;
     let last_segment = match (last_segment, applied.or(reached)) {
         (Some(number), _) => number,
@@ -191,7 +221,7 @@ pub(crate) fn open(config: LedgerConfig, disk: Disk) -> Result<(Shared, Writer, 
     };
     journal::write_again(&journal_dir, unproven).map_err(io_at(&journal_dir))?;
     let mut scanner = Scanner::from(Arc::clone(&segments), place, last_segment);
-    let replayed = apply_rest(&mut scanner, &tables)?;
+    let replayed = apply_rest(&mut scanner, &tables, last_segment, &mut progress)?;
     let tail_cut = cut_tail(&scanner, &journal_dir)?;
     let place = scanner.place();
     let report = OpenReport {
@@ -230,21 +260,6 @@ fn open_checkpoint(dir: &Path, tables: &Tables) -> Result<CheckpointFile, OpenEr
         file.sync().map_err(io_at(dir))?;
     }
     Ok(file)
-}
-
-/// Reads the journal of a ledger directory, without tables, lock or any write. A torn tail is not given.
-///
-/// # Errors
-/// [`OpenError::NotALedger`]; [`OpenError::Io`] when the directory cannot be listed. Damage is an item of the iterator.
-pub fn read_journal(dir: &Path) -> Result<Records, OpenError> {
-    let journal_dir = dir.join("journal");
-    let segments = Arc::new(Segments::at(&journal_dir));
-    let numbers = match segments.numbers() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::NotALedger),
-        numbers => numbers.map_err(io_at(&journal_dir))?,
-    };
-    let last = numbers.last().copied().ok_or(OpenError::NotALedger)?;
-    Ok(Records::to_the_end(Scanner::from(segments, Place::START, last)))
 }
 
 fn check_settings(config: &LedgerConfig) -> Result<(), OpenError> {
@@ -330,7 +345,12 @@ fn rebuild(dir: &Path, tables_dir: &Path, why: &Rebuilt) -> Result<Tables, OpenE
 }
 
 /// Applies every record that the tables do not have yet.
-fn apply_rest(scanner: &mut Scanner, tables: &Tables) -> Result<u64, OpenError> {
+fn apply_rest(
+    scanner: &mut Scanner,
+    tables: &Tables,
+    last_segment: u64,
+    progress: &mut impl FnMut(Progress),
+) -> Result<u64, OpenError> {
     let mut replayed = 0;
     loop {
         let mut rows = Overlay::on(tables);
@@ -348,6 +368,7 @@ fn apply_rest(scanner: &mut Scanner, tables: &Tables) -> Result<u64, OpenError> 
         let Some(last) = last else { return Ok(replayed) };
         let place = scanner.place();
         tables.apply(&rows.changes, place.sequence, place.hash, last).map_err(OpenError::Tables)?;
+        progress(Progress { records: place.sequence, segment: place.next.segment, segments: last_segment });
     }
 }
 

@@ -3,11 +3,15 @@
 //! Invariant: a frame is handed out only if its checksum, its sequence and its predecessor's hash hold. Only the end
 //! of the last segment may be unreadable, and only when no later group proves that it had been synced.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::frame::{GENESIS, Hash, Position, SEGMENT_HEAD_BYTES};
+use crate::open::OpenError;
+use crate::progress::Progress;
 use crate::record::Record;
 use crate::segments::{Damage, Found, Frame, ReadError, Segments, Tail, damaged};
+use crate::source::Source;
 
 /// A place between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,30 +121,50 @@ impl Scanner {
 #[derive(Debug)]
 pub struct Records {
     scanner: Scanner,
-    /// The last sequence to give; without it the iterator ends where the journal does.
-    until: Option<u64>,
+    end: End,
     done: bool,
+}
+
+/// Where the iterator ends.
+#[derive(Debug)]
+enum End {
+    /// Behind that sequence.
+    Sequence(u64),
+    /// Where the folder that is read says.
+    Source(Source),
+}
+
+/// Reads the journal of a ledger's folder, whether it serves or not, without any write. What was never answered, a torn
+/// tail, is not given.
+///
+/// # Errors
+/// [`OpenError::NotALedger`]; [`OpenError::Io`] when the directory cannot be listed. Damage is an item of the iterator.
+pub fn read_journal(dir: &Path) -> Result<Records, OpenError> {
+    let source = Source::open(dir)?;
+    Ok(Records { scanner: source.scanner(), end: End::Source(source), done: false })
 }
 
 impl Records {
     pub(crate) fn until(scanner: Scanner, sequence: u64) -> Records {
-        Records { scanner, until: Some(sequence), done: false }
+        Records { scanner, end: End::Sequence(sequence), done: false }
     }
 
-    pub(crate) fn to_the_end(scanner: Scanner) -> Records {
-        Records { scanner, until: None, done: false }
+    /// How far the reading has come.
+    pub fn progress(&self) -> Progress {
+        let Place { next, sequence, .. } = self.scanner.place();
+        Progress { records: sequence, segment: next.segment, segments: self.scanner.last_segment }
     }
 
     fn read(&mut self) -> Result<Option<(Position, Record)>, ReadError> {
-        if self.until == Some(self.scanner.place().sequence) {
-            return Ok(None);
-        }
-        match self.scanner.next_frame()? {
-            Some(frame) => Ok(Some((frame.position, frame.record()?))),
-            None if self.until.is_some() => Err(damaged(self.scanner.place().next, Damage::Checksum)),
-            // A torn tail was never answered: it is no record, and no error.
-            None => self.scanner.tail().map(|_| None),
-        }
+        let frame = match &self.end {
+            End::Sequence(last) if *last == self.scanner.place().sequence => None,
+            End::Sequence(_) => {
+                let at = self.scanner.place().next;
+                Some(self.scanner.next_frame()?.ok_or(damaged(at, Damage::Checksum))?)
+            }
+            End::Source(source) => source.next(&mut self.scanner)?,
+        };
+        frame.map(|frame| Ok((frame.position, frame.record()?))).transpose()
     }
 }
 

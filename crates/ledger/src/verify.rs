@@ -5,6 +5,7 @@
 //! tables is what the journal says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use bedside_claim::{Accumulators, Money, Overflow, Owner, Term};
@@ -12,11 +13,14 @@ use bedside_claim::{Accumulators, Money, Overflow, Owner, Term};
 use crate::booking;
 use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
+use crate::open::OpenError;
+use crate::progress::Progress;
 use crate::record::{Entry, Record};
 use crate::rows::{Bucket, BucketRow, MessageRow, SettlementRow};
 use crate::scan::{Place, Scanner};
-use crate::segments::{Damage, ReadError, damaged};
+use crate::segments::{Damage, Frame, ReadError, damaged};
 use crate::shared::Shared;
+use crate::source::Source;
 
 /// What a verified ledger holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,9 @@ pub enum VerifyError {
     /// The journal is damaged, or the tables cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is no journal to read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// A record breaks a rule of the ledger.
     #[error("record {sequence}: {broken}")]
     Record {
@@ -118,6 +125,21 @@ pub(crate) fn verify(shared: &Shared) -> Result<Verification, VerifyError> {
     Ok(verification)
 }
 
+/// Folds the journal of a ledger's folder, whether it serves or not, without tables and without any write.
+///
+/// # Errors
+/// See [`VerifyError`]: the first thing that is not as it must be.
+pub fn verify_journal(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Verification, VerifyError> {
+    let source = Source::open(dir)?;
+    let mut scanner = source.scanner();
+    let mut fold = Fold::default();
+    while let Some(frame) = source.next(&mut scanner)? {
+        fold.add_frame(&frame)?;
+        progress(source.progress(frame.position.segment, frame.head.sequence));
+    }
+    fold.sums(scanner.place())
+}
+
 /// One settlement as the fold knows it.
 struct Folded {
     record: Record,
@@ -149,15 +171,19 @@ impl Fold {
         while scanner.place().sequence < tip.sequence {
             let at = scanner.place().next;
             let frame = scanner.next_frame()?.ok_or(damaged(at, Damage::Checksum))?;
-            let record = frame.record()?;
-            let sequence = record.sequence;
-            self.add(record, frame.position).map_err(|broken| VerifyError::Record { sequence, broken })?;
+            self.add_frame(&frame)?;
         }
         // Not where the next frame begins: a segment may have been created behind without a record in it yet.
         if (scanner.place().sequence, scanner.place().hash) != (tip.sequence, tip.hash) {
             return Err(damaged(scanner.place().next, Damage::Chain).into());
         }
         Ok(())
+    }
+
+    fn add_frame(&mut self, frame: &Frame) -> Result<(), VerifyError> {
+        let record = frame.record()?;
+        let sequence = record.sequence;
+        self.add(record, frame.position).map_err(|broken| VerifyError::Record { sequence, broken })
     }
 
     fn add(&mut self, mut record: Record, position: Position) -> Result<(), Broken> {

@@ -1,0 +1,416 @@
+//! `bedside ledger`: looks at a ledger's folder, proves it, copies it, gives it out, makes its tables anew.
+//!
+//! Everything but `rebuild` and the whole `verify` reads only, also while the ledger serves. It must not know how a
+//! record lies on disk.
+
+mod export;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use bedside_ledger::{
+    Copied, CopyError, Ledger, LedgerConfig, OpenError, OpenReport, Point, Progress, Verification,
+    VerifyError, copy_ledger, read_journal, verify_journal,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::format::{OutputFormat, print};
+
+/// What `ledger` takes.
+#[derive(Debug, Args)]
+pub(crate) struct LedgerArguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Says how far a ledger has come, or shows one of its records.
+    #[command(
+        after_help = "Reads only, also while the ledger serves. A record names a person.\n\nExamples:\n  bedside ledger show --data ./ledger\n  bedside ledger show --data ./ledger --sequence 42"
+    )]
+    Show(ShowArguments),
+    /// Proves that every record is whole, balanced and in its place, and that the tables are what the journal says.
+    #[command(
+        after_help = "The whole proof needs a ledger that does not serve: it opens it, which cuts a torn tail and makes missing tables, and says so. With --journal nothing is written and a ledger that serves is read up to its last answer.\n\nExamples:\n  bedside ledger verify --data ./ledger\n  bedside ledger verify --data ./ledger --journal --format json"
+    )]
+    Verify(VerifyArguments),
+    /// Copies a ledger, also while it serves, into a new folder.
+    #[command(
+        after_help = "The copy is a ledger without tables; it is read and checked before it gets its name.\n\nExample:\n  bedside ledger backup --data /var/lib/bedside --to /backup/2026-03-31"
+    )]
+    Backup(BackupArguments),
+    /// Makes a ledger from a backup, whole or as it was at a point in time.
+    #[command(
+        after_help = "Examples:\n  bedside ledger restore --from /backup/2026-03-31 --to /var/lib/bedside\n  bedside ledger restore --from /backup/2026-03-31 --to ./then --until-time 2026-03-31T12:00:00+08:00\n  bedside ledger restore --from /backup/2026-03-31 --to ./then --until-sequence 1000"
+    )]
+    Restore(RestoreArguments),
+    /// Gives every record out, for other programs.
+    #[command(
+        after_help = "NDJSON is one file, Parquet a folder of three: records, postings, accumulators. Amounts are exact decimals. The files name persons and are readable by their owner only.\n\nExamples:\n  bedside ledger export --data ./ledger --as ndjson --to ledger.ndjson\n  bedside ledger export --data ./ledger --as parquet --to ./ledger-parquet"
+    )]
+    Export(ExportArguments),
+    /// Makes the tables anew from the journal. The old ones are kept as `tables.aside.N`.
+    #[command(after_help = "Example:\n  bedside ledger rebuild --data ./ledger")]
+    Rebuild(RebuildArguments),
+}
+
+/// The folder of a ledger.
+#[derive(Debug, Args)]
+struct DataArgument {
+    /// The folder of the ledger.
+    #[arg(long, env = "BEDSIDE_DATA", value_name = "FOLDER")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct FormatArgument {
+    /// Print for people or for scripts.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+struct ShowArguments {
+    #[command(flatten)]
+    data: DataArgument,
+    /// Show this record.
+    #[arg(long, value_name = "NUMBER")]
+    sequence: Option<u64>,
+    #[command(flatten)]
+    format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArguments {
+    #[command(flatten)]
+    data: DataArgument,
+    /// Read the journal only.
+    #[arg(long)]
+    journal: bool,
+    #[command(flatten)]
+    format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+struct BackupArguments {
+    #[command(flatten)]
+    data: DataArgument,
+    /// The folder to make.
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+    #[command(flatten)]
+    format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+struct RestoreArguments {
+    /// The backup.
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// The folder to make.
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+    /// Up to this record, included.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "until_time")]
+    until_sequence: Option<u64>,
+    /// Up to the last record before the first one booked later than this time, which has an offset from UTC.
+    #[arg(long, value_name = "TIME")]
+    until_time: Option<Timestamp>,
+    #[command(flatten)]
+    format: FormatArgument,
+}
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportFormat {
+    /// A JSON document a line.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+struct ExportArguments {
+    #[command(flatten)]
+    data: DataArgument,
+    /// What to write.
+    #[arg(long = "as", value_enum)]
+    kind: ExportFormat,
+    /// The file (NDJSON) or folder (Parquet) to make.
+    #[arg(long, value_name = "PATH")]
+    to: PathBuf,
+    #[command(flatten)]
+    format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+struct RebuildArguments {
+    #[command(flatten)]
+    data: DataArgument,
+    #[command(flatten)]
+    format: FormatArgument,
+}
+
+pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Show(arguments) => show(arguments),
+        Command::Verify(arguments) => verify(arguments),
+        Command::Backup(BackupArguments { data, to, format }) => {
+            let bar = Bar::new("copied");
+            let copied = copy_ledger(&data.data, to, Point::End, |it| bar.tell(it)).map_err(copy_failure)?;
+            print_copied(&copied, to, format)
+        }
+        Command::Restore(arguments) => restore(arguments),
+        Command::Export(arguments) => export(arguments),
+        Command::Rebuild(arguments) => rebuild(arguments),
+    }
+}
+
+fn show(arguments: &ShowArguments) -> Result<(), Failure> {
+    let mut records = read_journal(&arguments.data.data).map_err(open_failure)?;
+    let bar = Bar::new("read");
+    let (mut count, mut first, mut last) = (0u64, None, None);
+    while let Some(item) = records.next() {
+        let (_, record) = item.map_err(Failure::fault)?;
+        bar.tell(records.progress());
+        if arguments.sequence == Some(record.sequence) {
+            drop(bar);
+            let shown = export::json_of(&record);
+            return match arguments.format.format {
+                OutputFormat::Text => print(&format!("{shown:#}\n")),
+                OutputFormat::Json => print(&format!("{shown}\n")),
+            };
+        }
+        count = record.sequence;
+        first.get_or_insert(record.booked_at_ms);
+        last = Some(record.booked_at_ms);
+    }
+    drop(bar);
+    if let Some(sequence) = arguments.sequence {
+        return Err(Failure::wrong_input(format!("the ledger has {count} records, not {sequence}")));
+    }
+    let segments = records.progress().segments;
+    let (first, last) = (first.map(time), last.map(time));
+    match arguments.format.format {
+        OutputFormat::Text => {
+            let booked = match (&first, &last) {
+                (Some(first), Some(last)) => format!(", booked from {first} to {last}"),
+                _ => String::new(),
+            };
+            print(&format!("{count} records in {segments} segments{booked}\n"))
+        }
+        OutputFormat::Json => print(&format!(
+            "{}\n",
+            json!({"records": count, "segments": segments, "first_booked_at": first, "last_booked_at": last})
+        )),
+    }
+}
+
+fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
+    let folder = &arguments.data.data;
+    let (verification, report) = if arguments.journal {
+        let bar = Bar::new("verified");
+        (verify_journal(folder, |it| bar.tell(it)).map_err(verify_failure)?, None)
+    } else {
+        existing(folder)?;
+        let ledger = Ledger::open(LedgerConfig::at(folder)).map_err(open_failure)?;
+        (ledger.verify().map_err(verify_failure)?, Some(ledger.open_report().clone()))
+    };
+    match arguments.format.format {
+        OutputFormat::Text => print(&verification_text(&verification, report.as_ref())),
+        OutputFormat::Json => print(&format!("{}\n", verification_json(&verification, report.as_ref()))),
+    }
+}
+
+fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {
+    let RestoreArguments { from, to, until_sequence, until_time, format } = arguments;
+    let point = match (until_sequence, until_time) {
+        (Some(sequence), _) => Point::Sequence(*sequence),
+        (None, Some(time)) => Point::Time { at_ms: time.as_millisecond() },
+        (None, None) => Point::End,
+    };
+    let bar = Bar::new("restored");
+    let copied = copy_ledger(from, to, point, |it| bar.tell(it)).map_err(copy_failure)?;
+    drop(bar);
+    print_copied(&copied, to, format)
+}
+
+fn export(arguments: &ExportArguments) -> Result<(), Failure> {
+    let records = read_journal(&arguments.data.data).map_err(open_failure)?;
+    let bar = Bar::new("exported");
+    let count = match arguments.kind {
+        ExportFormat::Ndjson => export::ndjson(records, &arguments.to, |it| bar.tell(it))?,
+        ExportFormat::Parquet => export::parquet(records, &arguments.to, |it| bar.tell(it))?,
+    };
+    drop(bar);
+    match arguments.format.format {
+        OutputFormat::Text => print(&format!("{count} records in {}\n", arguments.to.display())),
+        OutputFormat::Json => print(&format!("{}\n", json!({"records": count, "to": arguments.to}))),
+    }
+}
+
+fn rebuild(arguments: &RebuildArguments) -> Result<(), Failure> {
+    let folder = &arguments.data.data;
+    existing(folder)?;
+    let bar = Bar::new("rebuilt");
+    let ledger = Ledger::rebuild(LedgerConfig::at(folder), |it| bar.tell(it)).map_err(open_failure)?;
+    drop(bar);
+    let report = ledger.open_report();
+    match arguments.format.format {
+        OutputFormat::Text => {
+            print(&format!("tables made from {} records{}\n", report.records, report_text(report)))
+        }
+        OutputFormat::Json => print(&format!("{}\n", report_json(report))),
+    }
+}
+
+/// Opening would make a ledger where there is none.
+fn existing(folder: &std::path::Path) -> Result<(), Failure> {
+    read_journal(folder).map(drop).map_err(open_failure)
+}
+
+fn print_copied(copied: &Copied, to: &std::path::Path, format: &FormatArgument) -> Result<(), Failure> {
+    let last = copied.last_booked_at_ms.map(time);
+    match format.format {
+        OutputFormat::Text => {
+            let last = last.map_or(String::new(), |last| format!(", the last booked at {last}"));
+            print(&format!(
+                "{} records in {}{last}\nhash {}\n",
+                copied.records,
+                to.display(),
+                export::hex(&copied.hash)
+            ))
+        }
+        OutputFormat::Json => print(&format!(
+            "{}\n",
+            json!({"records": copied.records, "hash": export::hex(&copied.hash), "last_booked_at": last, "to": to})
+        )),
+    }
+}
+
+fn verification_text(verification: &Verification, report: Option<&OpenReport>) -> String {
+    let Verification { records, hash, settlements, cancellations, persons, accounts, receivables } =
+        verification;
+    let mut text = format!(
+        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {persons} persons\nhash {}\n",
+        export::hex(hash)
+    );
+    for (account, amount) in accounts {
+        text.push_str(&format!("{account} bears {amount}\n"));
+    }
+    for ((tenant, fixmedins_code), amount) in receivables {
+        text.push_str(&format!("{tenant} {fixmedins_code} is owed {amount}\n"));
+    }
+    match report {
+        Some(report) => text.push_str(&format!("the tables agree{}\n", report_text(report))),
+        None => text.push_str("the tables were not looked at\n"),
+    }
+    text
+}
+
+fn verification_json(verification: &Verification, report: Option<&OpenReport>) -> Value {
+    let amounts = |(name, amount): (String, String)| json!({"name": name, "amount": amount});
+    let accounts = verification.accounts.iter().map(|(name, amount)| (name.to_string(), amount.to_string()));
+    let receivables = verification.receivables.iter().map(|((tenant, hospital), amount)| {
+        json!({"tenant": **tenant, "fixmedins_code": **hospital, "amount": amount.to_string()})
+    });
+    json!({
+        "records": verification.records,
+        "hash": export::hex(&verification.hash),
+        "settlements": verification.settlements,
+        "cancellations": verification.cancellations,
+        "persons": verification.persons,
+        "accounts": accounts.map(amounts).collect::<Vec<_>>(),
+        "receivables": receivables.collect::<Vec<_>>(),
+        "opening": report.map(report_json),
+    })
+}
+
+/// What opening did beyond reading; nothing for nothing.
+fn report_text(report: &OpenReport) -> String {
+    let mut text = String::new();
+    if let Some(cut) = &report.tail_cut {
+        text.push_str(&format!(
+            "; a torn tail of {} bytes was cut in segment {} at byte {}",
+            cut.bytes, cut.segment, cut.offset
+        ));
+    }
+    if let Some(why) = &report.tables_rebuilt {
+        text.push_str(&format!("; the tables were made anew: {why}"));
+    }
+    text
+}
+
+fn report_json(report: &OpenReport) -> Value {
+    json!({
+        "records": report.records,
+        "replayed": report.replayed,
+        "tail_cut": report.tail_cut.map(|cut| json!({"segment": cut.segment, "offset": cut.offset, "bytes": cut.bytes})),
+        "tables_rebuilt": report.tables_rebuilt.as_ref().map(ToString::to_string),
+    })
+}
+
+fn time(at_ms: i64) -> String {
+    Timestamp::from_millisecond(at_ms).map_or_else(|_| format!("{at_ms} ms"), |time| time.to_string())
+}
+
+fn open_failure(error: OpenError) -> Failure {
+    match error {
+        OpenError::Locked => Failure::refused("the ledger serves: stop it first"),
+        OpenError::NotALedger | OpenError::Setting { .. } => Failure::wrong_input(error),
+        error => Failure::fault(error),
+    }
+}
+
+fn copy_failure(error: CopyError) -> Failure {
+    match error {
+        CopyError::Source(error) => open_failure(error),
+        CopyError::Exists { .. } | CopyError::NotReached { .. } => Failure::wrong_input(error),
+        error => Failure::fault(error),
+    }
+}
+
+fn verify_failure(error: VerifyError) -> Failure {
+    match error {
+        VerifyError::Open(error) => open_failure(error),
+        error => Failure::fault(error),
+    }
+}
+
+/// Progress on a terminal; nothing where there is none.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(done: &'static str) -> Bar {
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(5)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("{bar:30} segment {pos} of {len}, {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_prefix(done);
+        Bar(bar)
+    }
+
+    fn tell(&self, Progress { records, segment, segments }: Progress) {
+        if self.0.is_hidden() || !records.is_multiple_of(1_000) {
+            return;
+        }
+        self.0.set_length(segments);
+        self.0.set_position(segment);
+        self.0.set_message(format!("{records} records {}", self.0.prefix()));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

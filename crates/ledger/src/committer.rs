@@ -24,6 +24,7 @@ use crate::record::{Entry, Record};
 use crate::rows::SettlementRow;
 use crate::segments::ReadError;
 use crate::shared::{Health, Shared};
+use crate::store::{DiskStore, Store};
 use crate::tables::{Overlay, RowChanges, TablesError};
 
 /// A group is closed once it holds so many bytes: what a group keeps in memory is bounded by this and one record.
@@ -36,11 +37,12 @@ pub(crate) type Delivery = Box<dyn FnOnce(Result<(), Stopped>) + Send>;
 pub(crate) type Command = Box<dyn FnOnce(Option<&mut Group<'_>>) -> Delivery + Send>;
 
 /// Runs until every sender of commands is gone and the queue is empty.
-pub(crate) fn run(shared: &Shared, mut writer: Writer, commands: &Receiver<Command>) {
+pub(crate) fn run(shared: &Shared, writer: Writer, commands: &Receiver<Command>) {
+    let mut store = DiskStore { shared, writer };
     while let Ok(first) = commands.recv() {
         let mut deliveries = Vec::new();
         let written = catch_unwind(AssertUnwindSafe(|| {
-            commit_group(shared, &mut writer, first, commands, &mut deliveries)
+            commit_group(shared, &mut store, first, commands, &mut deliveries)
         }));
         match written.unwrap_or_else(|_| Err("the committer failed".to_owned())) {
             Ok(()) => deliver(deliveries, Ok(())),
@@ -73,27 +75,20 @@ fn deliver(deliveries: Vec<Delivery>, outcome: Result<(), Stopped>) {
 
 fn commit_group(
     shared: &Shared,
-    writer: &mut Writer,
+    store: &mut DiskStore<'_>,
     first: Command,
     commands: &Receiver<Command>,
     deliveries: &mut Vec<Delivery>,
 ) -> Result<(), String> {
-    let mut group = Group {
-        shared,
-        rows: Overlay::on(&shared.tables),
-        draft: writer.draft(),
-        booked: BTreeMap::new(),
-        is_ample: shared.room.is_ample(),
-    };
+    let mut group = Group::on(store);
     deliveries.push(first(Some(&mut group)));
     while deliveries.len() < shared.config.group_max && group.draft.bytes() < GROUP_BYTES {
         let Ok(command) = commands.try_recv() else { break };
         deliveries.push(command(Some(&mut group)));
     }
-    let Group { rows, draft, booked, .. } = group;
-    let Some((_, (_, last))) = booked.last_key_value() else { return Ok(()) };
+    let Some(Finished { draft, changes, last }) = group.finish() else { return Ok(()) };
     shared.watch.begin();
-    let written = write_group(shared, writer, draft, &rows.changes, *last);
+    let written = store.keep(draft, &changes, last);
     let late = shared.watch.is_past(shared.config.write_deadline);
     shared.watch.end();
     // Whoever was told that the ledger stopped must not be told otherwise by the one behind him.
@@ -104,39 +99,37 @@ fn commit_group(
     }
 }
 
-/// Makes a group durable, then visible.
-fn write_group(
-    shared: &Shared,
-    writer: &mut Writer,
-    draft: Draft,
-    changes: &RowChanges,
-    last: Position,
-) -> Result<(), String> {
-    let place = draft.place();
-    writer.append(draft).map_err(|error| format!("the journal could not be written: {error}"))?;
-    // Readers that look at several rows hold this lock, so they see all of a group or nothing of it.
-    let mut tip = shared.tip_for_writing();
-    let reached = shared
-        .tables
-        .apply(changes, place.sequence, place.hash, last)
-        .map_err(|error| format!("the tables could not be written: {error}"))?;
-    shared
-        .checkpoint
-        .write(&reached)
-        .map_err(|error| format!("the checkpoint could not be written: {error}"))?;
-    *tip = place;
-    Ok(())
-}
-
 /// Commands that go to disk together; each sees what the ones before it did.
 pub(crate) struct Group<'a> {
-    shared: &'a Shared,
+    store: &'a dyn Store,
     rows: Overlay<'a>,
     draft: Draft,
     /// What this group books, by sequence; not readable from the journal yet.
     booked: BTreeMap<u64, (Arc<Record>, Position)>,
     /// Whether new settlements have room on the disk.
     is_ample: bool,
+}
+
+/// A group that is decided and booked something.
+pub(crate) struct Finished {
+    pub(crate) draft: Draft,
+    pub(crate) changes: RowChanges,
+    /// Where its last record will lie.
+    pub(crate) last: Position,
+}
+
+impl<'a> Group<'a> {
+    /// An empty group behind what a store keeps.
+    pub(crate) fn on(store: &'a dyn Store) -> Group<'a> {
+        let (draft, is_ample) = (store.draft(), store.is_ample());
+        Group { store, rows: Overlay::on(store), draft, booked: BTreeMap::new(), is_ample }
+    }
+
+    /// What there is to keep; nothing when nothing was booked.
+    pub(crate) fn finish(self) -> Option<Finished> {
+        let last = self.booked.last_key_value().map(|(_, (_, position))| *position)?;
+        Some(Finished { draft: self.draft, changes: self.rows.changes, last })
+    }
 }
 
 impl Group<'_> {
@@ -256,7 +249,7 @@ impl Group<'_> {
     fn record(&self, sequence: u64, position: Position) -> Result<Arc<Record>, ReadError> {
         match self.booked.get(&sequence) {
             Some((record, _)) => Ok(Arc::clone(record)),
-            None => self.shared.segments.record(position, sequence).map(Arc::new),
+            None => self.store.record(position, sequence).map(Arc::new),
         }
     }
 
@@ -278,7 +271,7 @@ impl Group<'_> {
         let payload = record.encode()?;
         if let Some(bytes) = self.draft.new_segment_for(&payload)
             && !self.is_ample
-            && (self.draft.has_rotated() || !self.shared.room.has_spare_of(bytes))
+            && (self.draft.has_rotated() || !self.store.has_spare_of(bytes))
         {
             return Err(BookingError::DiskFull);
         }

@@ -68,6 +68,19 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// An empty group behind a place in a segment of that size, for a store that has no segment files.
+    #[cfg(test)]
+    pub(crate) fn behind(place: Place, capacity: u64) -> Draft {
+        let tip = Tip { place, seed: 0, capacity };
+        Draft { tip, segment_bytes: capacity, group_index: 0, chunks: Vec::new(), bytes: 0 }
+    }
+
+    /// The drafted frames, by the offset at which they begin.
+    #[cfg(test)]
+    pub(crate) fn written(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.chunks.iter().map(|chunk| (chunk.offset, chunk.bytes.as_slice()))
+    }
+
     /// Where the last drafted frame ends.
     pub(crate) fn place(&self) -> Place {
         self.tip.place

@@ -76,6 +76,7 @@ mod scan;
 mod segments;
 mod shared;
 mod source;
+mod store;
 mod tables;
 mod verify;
 mod watch;

@@ -244,13 +244,13 @@ impl Rows for Tables {
 
 /// Rows with changes that are not applied yet: what a group sees of itself.
 pub(crate) struct Overlay<'a> {
-    tables: &'a Tables,
+    below: &'a dyn Rows,
     pub(crate) changes: RowChanges,
 }
 
 impl<'a> Overlay<'a> {
-    pub(crate) fn on(tables: &'a Tables) -> Overlay<'a> {
-        Overlay { tables, changes: RowChanges::new() }
+    pub(crate) fn on(below: &'a dyn Rows) -> Overlay<'a> {
+        Overlay { below, changes: RowChanges::new() }
     }
 }
 
@@ -258,12 +258,12 @@ impl Rows for Overlay<'_> {
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TablesError> {
         match self.changes.get(key) {
             Some(body) => Ok(body.clone()),
-            None => self.tables.row(key),
+            None => self.below.row(key),
         }
     }
 
     fn rows_under(&self, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, TablesError> {
-        let mut rows = self.tables.rows_under(prefix)?;
+        let mut rows = self.below.rows_under(prefix)?;
         for (key, body) in
             self.changes.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix))
         {

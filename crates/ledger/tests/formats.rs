@@ -1,0 +1,129 @@
+//! Ledgers that every version of the format left behind: each must open, prove itself, and say what it said.
+//!
+//! `fixtures/ledgers/vN` was written once, by `examples/fixture.rs` of the release that wrote version N, and copied
+//! with `bedside ledger backup`. `expected.txt` lists what is in it.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bedside_claim::{Accumulators, Owner};
+use bedside_ledger::*;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ledgers")
+}
+
+/// A fixture where it may be written to.
+fn copied(version: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("journal")).unwrap();
+    let from = fixtures().join(version);
+    for entry in fs::read_dir(from.join("journal")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), dir.path().join("journal").join(entry.file_name())).unwrap();
+    }
+    if from.join("checkpoint").exists() {
+        fs::copy(from.join("checkpoint"), dir.path().join("checkpoint")).unwrap();
+    }
+    dir
+}
+
+fn listing(ledger: &Ledger) -> String {
+    let mut text = String::new();
+    for item in ledger.records() {
+        let (position, record) = item.unwrap();
+        let Record { message, person, .. } = &record;
+        writeln!(
+            text,
+            "{} {:?} at {} {}, booked {} in {}\n  {} {} {} {} {}: {} = {}",
+            record.setl_id(),
+            record.entry,
+            position.segment,
+            position.offset,
+            record.booked_at_ms,
+            record.benefit_year,
+            message.tenant,
+            message.fixmedins_code,
+            message.msgid,
+            person.psn_no,
+            record.mdtrt_id,
+            record.medfee_sumamt,
+            record
+                .postings
+                .iter()
+                .map(|it| format!("{} {}", it.account, it.amount))
+                .collect::<Vec<_>>()
+                .join(" + "),
+        )
+        .unwrap();
+        for change in &record.accumulators {
+            let family = match &change.key.owner {
+                Owner::Person => String::new(),
+                Owner::Family(family_no) => format!("{family_no}: "),
+            };
+            writeln!(text, "  {family}{}: {} to {}", change.key, change.before, change.after).unwrap();
+        }
+        let words = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        writeln!(text, "  {} -> {}", words(&record.request), words(&record.answer)).unwrap();
+    }
+    let verification = ledger.verify().unwrap();
+    let hash: String = verification.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(
+        text,
+        "{} settlements, {} cancellations, {} persons, hash {hash}",
+        verification.settlements, verification.cancellations, verification.persons
+    )
+    .unwrap();
+    text
+}
+
+fn holds(version: &str) {
+    let dir = copied(version);
+    let config = LedgerConfig { segment_bytes: 4096, ..LedgerConfig::at(dir.path()) };
+    let ledger = Ledger::open(config).unwrap();
+    assert_eq!(ledger.open_report().tail_cut, None);
+    let found = listing(&ledger);
+    let expected = fs::read_to_string(fixtures().join(version).join("expected.txt")).unwrap_or_default();
+    assert_eq!(found, expected, "{version} says something else now:\n{found}");
+
+    // the messages of then are answered as then, and the ledger goes on
+    let stored = ledger.records().next().unwrap().unwrap().1;
+    let event = SettleEvent {
+        message: stored.message.clone(),
+        person: stored.person.clone(),
+        family_no: Some("F1".into()),
+        mdtrt_id: stored.mdtrt_id.clone(),
+        booked_at_ms: 1,
+        request: stored.request.clone(),
+    };
+    let never = |_: &Accumulators, _: &Assigned| -> Result<Decision, Infallible> { panic!("it is booked") };
+    let again = ledger.settle(event.clone(), never).unwrap();
+    assert_eq!(again, Committed::Replayed(stored.receipt()));
+    let message = MessageKey { msgid: "after".into(), ..event.message };
+    let event = SettleEvent { message, mdtrt_id: "after".into(), ..event };
+    let decide = |_: &Accumulators, _: &Assigned| {
+        Ok::<_, Infallible>(Decision {
+            benefit_year: 2026,
+            medfee_sumamt: bedside_claim::Money::ZERO,
+            postings: Vec::new(),
+            accumulators: Vec::new(),
+            answer: Vec::new(),
+        })
+    };
+    ledger.settle(event, decide).unwrap();
+    ledger.verify().unwrap();
+}
+
+#[test]
+fn version_1_is_read() {
+    holds("v1");
+}
+
+#[test]
+fn version_2_is_read() {
+    holds("v2");
+}

@@ -237,6 +237,36 @@ async fn many_hospitals_at_once_each_get_their_own_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn twins_at_the_same_time_run_once() {
+    let house = House::open().await;
+    // One msgid, two contents, eight calls of each: whichever comes first is what the msgid means for ever.
+    let contents = ["header.opter_name = 赵六", "feedetail[0].medins_list_codg = Y009"];
+    let calls: Vec<_> = (0..16)
+        .map(|call| {
+            let (mut client, request) = (house.client.clone(), edited(contents[call % 2]));
+            tokio::spawn(async move { (call % 2, client.settle_bill(request).await) })
+        })
+        .collect();
+    let (mut answers, mut refused) = (Vec::new(), Vec::new());
+    for call in calls {
+        let (content, answered) = call.await.unwrap();
+        match answered {
+            Ok(answered) => answers.push((content, answered.into_inner().encode_to_vec())),
+            Err(status) => refused.push((content, status)),
+        }
+    }
+    assert_eq!((answers.len(), refused.len()), (8, 8));
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "one content, one answer, byte for byte");
+    for (content, status) in &refused {
+        assert_ne!(*content, answers[0].0);
+        assert_eq!(reason(status), "MESSAGE_CONFLICT");
+        assert_eq!(info(status).metadata["field"], "feedetail[0].medins_list_codg");
+    }
+    assert_eq!(house.ledger.verify().unwrap().records, 1);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_bill_is_settled_line_by_line() {
     let mut house = House::open().await;
     let mut long = base();

@@ -303,6 +303,20 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Makes durable under which names the journal is found: its segments', its own, and those of the directories above.
+///
+/// Whoever made them may have died, or failed, between making and syncing; from the opening on they are answered for.
+pub(crate) fn sync_names(journal_dir: &Path) -> io::Result<()> {
+    for dir in fs::canonicalize(journal_dir)?.ancestors() {
+        match sync_dir(dir) {
+            // Not ours to read, and so not ours to have made.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// Creates a directory with its parents, each made durable in its own parent.
 pub(crate) fn create_dir_durably(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {

@@ -176,6 +176,7 @@ pub(crate) fn open(
     create_dir_durably(&journal_dir).map_err(io_at(&journal_dir))?;
     let lock = lock(&config.dir)?;
     journal::remove_unfinished(&journal_dir).map_err(io_at(&journal_dir))?;
+    journal::sync_names(&journal_dir).map_err(io_at(&journal_dir))?;
     let segments = Arc::new(Segments::at(&journal_dir));
     let last_segment = segments.numbers().map_err(io_at(&journal_dir))?.last().copied();
 

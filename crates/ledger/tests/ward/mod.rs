@@ -1,0 +1,301 @@
+//! A ward's history as a script, the program that plays it into a ledger, and what must hold after any mishap.
+//!
+//! The player prints `ack <msgid> <setl_id> <answer>` once it has the answer, and nothing before: what a parent has
+//! read of it is what a hospital knows. Player and checker run as processes of their own, so that the parent opens no
+//! ledger and a fork never inherits a lock.
+#![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used, clippy::inconsistent_digit_grouping)]
+
+pub mod shim;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+
+use bedside_ledger::*;
+
+use crate::hospital::*;
+
+/// One call of the script. What a step settles or cancels follows from its number.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    Settle { number: u32, person: u32, fen: i64 },
+    Cancel { number: u32, person: u32, of: u32 },
+}
+
+/// The script: sessions (the ledger is opened anew for each) of groups (submitted together) of steps.
+///
+/// Nobody reaches the cap, and whoever is cancelled has no later settlement, so that sums do not depend on the order in
+/// which a history that was broken off is completed. With small segments it rotates in every session.
+pub fn script() -> Vec<Vec<Vec<Step>>> {
+    let settle = |number, person| Step::Settle { number, person, fen: 2_00 + i64::from(number) * 2 };
+    let cancel = |number, person, of| Step::Cancel { number, person, of };
+    vec![
+        vec![
+            vec![settle(0, 0)],
+            vec![settle(1, 1), settle(2, 2), settle(3, 0), settle(4, 9)],
+            vec![cancel(5, 9, 4), settle(6, 1)],
+            vec![settle(7, 2), settle(8, 0), settle(9, 8)],
+        ],
+        vec![
+            vec![settle(10, 1), cancel(11, 8, 9), settle(12, 9)],
+            vec![settle(13, 2)],
+            vec![settle(14, 0), settle(15, 1), settle(16, 2), settle(17, 0)],
+        ],
+        vec![vec![settle(18, 1)], vec![settle(19, 7), settle(20, 2)], vec![cancel(21, 7, 19)]],
+    ]
+}
+
+/// What each person must have been paid in the end, and the sum of all bills that stand.
+pub fn expected() -> (BTreeMap<u32, i64>, i64, u64) {
+    let mut settled = BTreeMap::new();
+    let mut steps = 0;
+    for step in script().into_iter().flatten().flatten() {
+        steps += 1;
+        match step {
+            Step::Settle { number, person, fen } => drop(settled.insert(number, (person, fen))),
+            Step::Cancel { of, .. } => drop(settled.remove(&of)),
+        }
+    }
+    let mut paid = BTreeMap::new();
+    for (person, fen) in settled.values() {
+        *paid.entry(*person).or_default() += fen / 2;
+    }
+    (paid, settled.values().map(|(_, fen)| fen).sum(), steps)
+}
+
+fn small_segments(dir: &Path) -> LedgerConfig {
+    LedgerConfig { segment_bytes: 4096, ..config(dir) }
+}
+
+fn msgid(number: u32) -> String {
+    format!("m{number}")
+}
+
+fn settlement_event(number: u32, person: u32, fen: i64) -> SettleEvent {
+    let mut event = settle_event(&msgid(number), &format!("p{person}"), &format!("v{number}"), fen);
+    // Long enough that a few records fill a segment.
+    event.request.resize(500, b'.');
+    event
+}
+
+type Outcome = (u32, Result<(String, String), String>);
+
+fn told<E: std::fmt::Debug>(outcome: Result<Committed, E>) -> Result<(String, String), String> {
+    let committed = outcome.map_err(|error| format!("{error:?}"))?;
+    let receipt = committed.receipt();
+    Ok((receipt.setl_id.to_string(), String::from_utf8(receipt.answer.to_vec()).unwrap()))
+}
+
+/// Submits one group and gives its outcomes in order of arrival.
+fn play_group(ledger: &Ledger, group: &[Step]) -> Vec<Outcome> {
+    let (sender, outcomes) = mpsc::channel::<Outcome>();
+    for step in group {
+        let sender = sender.clone();
+        match *step {
+            Step::Settle { number, person, fen } => {
+                let event = settlement_event(number, person, fen);
+                let reply = move |outcome| sender.send((number, told(outcome))).unwrap();
+                ledger.submit_settle(event, halves(2026, fen), reply).unwrap();
+            }
+            Step::Cancel { number, person, of } => {
+                let setl_id = match ledger.message(&message(&msgid(of))) {
+                    Ok(Some(settled)) => settled.receipt.setl_id,
+                    other => {
+                        sender.send((number, Err(format!("{other:?}")))).unwrap();
+                        continue;
+                    }
+                };
+                let event = cancel_event(&msgid(number), &format!("p{person}"), &setl_id);
+                let reply = move |outcome| sender.send((number, told(outcome))).unwrap();
+                ledger.submit_cancel(event, agree, reply).unwrap();
+            }
+        }
+    }
+    drop(sender);
+    outcomes.iter().collect()
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // The parent may be gone. On a line of its own: the test harness leaves its line open.
+    let _ = out.write_all(format!("\n{line}\n").as_bytes());
+    let _ = out.flush();
+}
+
+/// Plays what is left of the script, acknowledging; stops at the first outcome that is no answer.
+fn play_sessions(dir: &Path) -> Result<(), String> {
+    for (number, session) in script().into_iter().enumerate() {
+        // The third session starts from the journal alone.
+        if number == 2 && dir.join("tables").exists() && !dir.join("tables.lost").exists() {
+            fs::rename(dir.join("tables"), dir.join("tables.lost")).map_err(|error| error.to_string())?;
+        }
+        let ledger = Ledger::open(small_segments(dir)).map_err(|error| format!("open: {error:?}"))?;
+        for group in session {
+            for (number, outcome) in play_group(&ledger, &group) {
+                match outcome {
+                    Ok((setl_id, answer)) => say(&format!("ack {number} {setl_id} {answer}")),
+                    Err(error) => return Err(format!("step {number}: {error}")),
+                }
+            }
+        }
+        // Further operations of an open ledger (a backup, an export) are played here.
+    }
+    Ok(())
+}
+
+/// Plays the script, and once more from its beginning where it failed: answers may then come from what a failed sync
+/// has left in memory only.
+pub fn play(dir: &Path) {
+    for attempt in ["first", "second"] {
+        match play_sessions(dir) {
+            Ok(()) => break,
+            Err(error) => say(&format!("refused {attempt} {error}")),
+        }
+    }
+}
+
+/// Opens the ledger and lets it go: what a crash during recovery interrupts.
+pub fn recover(dir: &Path) {
+    if let Err(error) = Ledger::open(small_segments(dir)) {
+        say(&format!("refused {error:?}"));
+    }
+}
+
+/// Answers by step, as acknowledged.
+pub type Acknowledged = BTreeMap<u32, (String, String)>;
+
+/// The acknowledgements in a player's output. The last line counts only if it is whole.
+pub fn acknowledged(output: &str, into: &mut Acknowledged) -> Result<(), String> {
+    for line in output.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let Some(rest) = line.trim_end().strip_prefix("ack ") else { continue };
+        let mut words = rest.splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_default().to_owned();
+        let (number, answer) = (word().parse().unwrap(), (word(), word()));
+        let before = into.insert(number, answer.clone());
+        if before.is_some_and(|before| before != answer) {
+            return Err(format!("step {number} is answered in two ways"));
+        }
+    }
+    Ok(())
+}
+
+/// Everything that must hold in an opened ledger: what was acknowledged is there with its answer, the journal and the
+/// tables prove each other, and the history can be completed to the sums that it would have had undisturbed.
+pub fn check_ledger(ledger: &Ledger, acknowledged: &Acknowledged) -> Result<(), String> {
+    for (number, (setl_id, answer)) in acknowledged {
+        let found =
+            ledger.message(&message(&msgid(*number))).map_err(|error| format!("{number}: {error}"))?;
+        let found = found.ok_or(format!("step {number} was acknowledged as {setl_id} and is lost"))?;
+        if (&*found.receipt.setl_id, &*found.receipt.answer) != (setl_id.as_str(), answer.as_bytes()) {
+            return Err(format!("step {number} has another answer than was acknowledged"));
+        }
+    }
+    ledger.verify().map_err(|error| format!("verify after opening: {error}"))?;
+    let mut completed = acknowledged.clone();
+    for group in script().iter().flatten() {
+        for (number, outcome) in play_group(ledger, group) {
+            let answer = outcome.map_err(|error| format!("step {number} cannot be completed: {error}"))?;
+            let before = completed.insert(number, answer.clone());
+            if before.is_some_and(|before| before != answer) {
+                return Err(format!("step {number} is answered in two ways"));
+            }
+        }
+    }
+    let ids: std::collections::BTreeSet<_> = completed.values().map(|(setl_id, _)| setl_id).collect();
+    if ids.len() != completed.len() {
+        return Err("two steps have one setl_id".to_owned());
+    }
+    let verification = ledger.verify().map_err(|error| format!("verify at the end: {error}"))?;
+    let (paid, owed, steps) = expected();
+    if verification.records != steps {
+        return Err(format!("{} records of {steps} steps", verification.records));
+    }
+    let receivable: i64 = verification.receivables.values().map(|amount| amount.units()).sum();
+    if receivable != owed {
+        return Err(format!("{receivable} fen owed, not {owed}"));
+    }
+    for person in 0..10 {
+        let (found, due) =
+            (crate::hospital::paid(ledger, &format!("p{person}")), paid.get(&person).copied().unwrap_or(0));
+        if found != due {
+            return Err(format!("person {person} was paid {found} fen, not {due}"));
+        }
+    }
+    Ok(())
+}
+
+/// Opens the directory and checks it, twice: what the first opening repaired must stay.
+pub fn check_dir(dir: &Path, acknowledged: &Acknowledged) -> Result<(), String> {
+    for opening in ["first", "second"] {
+        let ledger =
+            Ledger::open(small_segments(dir)).map_err(|error| format!("{opening} opening: {error}"))?;
+        check_ledger(&ledger, acknowledged).map_err(|what| format!("{opening} opening: {what}"))?;
+    }
+    Ok(())
+}
+
+/// The processes that this program starts of itself, by the name of the test that they run.
+pub const CHILD: &str = "child";
+
+/// What the child does: the body of the test named [`CHILD`] in every program that uses this module.
+pub fn child() {
+    let Some(dir) = std::env::var_os("WARD_DIR").map(PathBuf::from) else { return };
+    match std::env::var("WARD_ROLE").unwrap().as_str() {
+        "play" => play(&dir),
+        "recover" => recover(&dir),
+        "check" => {
+            let mut known = Acknowledged::new();
+            acknowledged(&fs::read_to_string(std::env::var("WARD_ACKS").unwrap()).unwrap(), &mut known)
+                .unwrap();
+            match check_dir(&dir, &known) {
+                Ok(()) => say("checked"),
+                Err(what) => say(&format!("found {what}")),
+            }
+        }
+        role => panic!("no role `{role}`"),
+    }
+}
+
+/// A process of this program in a role, not started yet.
+pub fn child_in(dir: &Path, role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", CHILD, "--nocapture", "--test-threads", "1"])
+        .env("WARD_DIR", dir)
+        .env("WARD_ROLE", role)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Checks a directory in a process of its own.
+///
+/// # Errors
+/// What does not hold.
+pub fn check_apart(dir: &Path, acknowledged: &Acknowledged) -> Result<(), String> {
+    let mut acks = String::new();
+    for (number, (setl_id, answer)) in acknowledged {
+        writeln!(acks, "ack {number} {setl_id} {answer}").unwrap();
+    }
+    let file = dir.with_extension("acks");
+    fs::write(&file, acks).unwrap();
+    let Output { status, stdout, stderr } = child_in(dir, "check").env("WARD_ACKS", &file).output().unwrap();
+    let said = String::from_utf8_lossy(&stdout);
+    if let Some(found) = said.lines().find_map(|line| line.strip_prefix("found ")) {
+        return Err(found.to_owned());
+    }
+    if said.lines().any(|line| line == "checked") {
+        return Ok(());
+    }
+    Err(format!("the checker ended with {status}: {}", String::from_utf8_lossy(&stderr)))
+}
+
+/// A directory in memory where the machine has one: syncs cost nothing there, and these tests make their own losses.
+pub fn memory() -> tempfile::TempDir {
+    let shm = Path::new("/dev/shm");
+    tempfile::tempdir_in(shm).or_else(|_| tempfile::tempdir()).unwrap()
+}

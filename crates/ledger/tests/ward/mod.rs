@@ -127,7 +127,7 @@ fn say(line: &str) {
 }
 
 /// Plays what is left of the script, acknowledging; stops at the first outcome that is no answer.
-fn play_sessions(dir: &Path) -> Result<(), String> {
+fn play_sessions(dir: &Path, acknowledge: &mut dyn FnMut(u32, String, String)) -> Result<(), String> {
     for (number, session) in script().into_iter().enumerate() {
         // The third session starts from the journal alone.
         if number == 2 && dir.join("tables").exists() && !dir.join("tables.lost").exists() {
@@ -137,7 +137,7 @@ fn play_sessions(dir: &Path) -> Result<(), String> {
         for group in session {
             for (number, outcome) in play_group(&ledger, &group) {
                 match outcome {
-                    Ok((setl_id, answer)) => say(&format!("ack {number} {setl_id} {answer}")),
+                    Ok((setl_id, answer)) => acknowledge(number, setl_id, answer),
                     Err(error) => return Err(format!("step {number}: {error}")),
                 }
             }
@@ -150,8 +150,18 @@ fn play_sessions(dir: &Path) -> Result<(), String> {
 /// Plays the script, and once more from its beginning where it failed: answers may then come from what a failed sync
 /// has left in memory only.
 pub fn play(dir: &Path) {
+    let stop_after = std::env::var("WARD_STOP_AFTER").ok().and_then(|answers| answers.parse().ok());
+    let mut answers = 0u32;
+    let mut acknowledge = |number: u32, setl_id: String, answer: String| {
+        say(&format!("ack {number} {setl_id} {answer}"));
+        answers += 1;
+        while stop_after == Some(answers) {
+            // With the ledger open, until it is killed.
+            std::thread::park();
+        }
+    };
     for attempt in ["first", "second"] {
-        match play_sessions(dir) {
+        match play_sessions(dir, &mut acknowledge) {
             Ok(()) => break,
             Err(error) => say(&format!("refused {attempt} {error}")),
         }
@@ -236,6 +246,53 @@ pub fn check_dir(dir: &Path, acknowledged: &Acknowledged) -> Result<(), String> 
         check_ledger(&ledger, acknowledged).map_err(|what| format!("{opening} opening: {what}"))?;
     }
     Ok(())
+}
+
+/// Plays the whole script in this process and gives what was acknowledged.
+pub fn play_through(dir: &Path) -> Acknowledged {
+    let mut known = Acknowledged::new();
+    play_sessions(dir, &mut |number, setl_id, answer| drop(known.insert(number, (setl_id, answer)))).unwrap();
+    known
+}
+
+/// What became of a ledger that was harmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// It is as it was: the harm was in what is derived, or in nothing.
+    Whole,
+    /// It does not open, and says why.
+    Refused,
+    /// It opens, and `verify` says what is wrong.
+    ToldByVerify,
+}
+
+/// Opens a harmed ledger and holds its answers against what was acknowledged.
+///
+/// # Errors
+/// An answer that is a wrong one, or an acknowledged message that is forgotten without a word.
+pub fn look_at(dir: &Path, acknowledged: &Acknowledged) -> Result<Found, String> {
+    let Ok(ledger) = Ledger::open(small_segments(dir)) else { return Ok(Found::Refused) };
+    let told = ledger.verify().is_err();
+    let mut unreadable = false;
+    for (number, (setl_id, answer)) in acknowledged {
+        match ledger.message(&message(&msgid(*number))) {
+            Err(_) => unreadable = true,
+            Ok(None) => return Err(format!("step {number} is forgotten")),
+            Ok(Some(found)) => {
+                if (&*found.receipt.setl_id, &*found.receipt.answer) != (setl_id.as_str(), answer.as_bytes())
+                {
+                    return Err(format!("step {number} has another answer than was acknowledged"));
+                }
+            }
+        }
+    }
+    if told {
+        return Ok(Found::ToldByVerify);
+    }
+    if unreadable {
+        return Err("an answer is unreadable, and verify does not say so".to_owned());
+    }
+    check_ledger(&ledger, acknowledged).map(|()| Found::Whole)
 }
 
 /// The processes that this program starts of itself, by the name of the test that they run.

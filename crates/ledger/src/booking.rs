@@ -11,6 +11,7 @@ use bedside_claim::{AccumulatorChange, Accumulators};
 use crate::codec::TooLarge;
 use crate::event::{MessageKey, PersonKey};
 use crate::frame::Position;
+use crate::planted;
 use crate::record::{Entry, Record};
 use crate::rows::{
     Bucket, BucketRow, CancelledBy, MessageRow, SettlementRow, bucket_key, decode_visit, encode_visit,
@@ -135,7 +136,9 @@ pub(crate) fn changes_of(
         return Err(contradiction("a message is booked twice"));
     }
     let row = MessageRow { kind: record.kind(), sequence: record.sequence, position };
-    changes.insert(key, Some(row.encode()));
+    if !planted::is("drop-message-id") {
+        changes.insert(key, Some(row.encode()));
+    }
 
     let visit_row = visit_key(&record.message.tenant, &record.message.fixmedins_code, &record.mdtrt_id)?;
     let standing = visit(rows, &record.message, &record.mdtrt_id)?;
@@ -159,7 +162,9 @@ pub(crate) fn changes_of(
             if row.cancelled.is_some() || standing != Some(of) || !row.before.keys().eq(buckets.keys()) {
                 return Err(contradiction("a settlement that does not stand is cancelled"));
             }
-            changes.insert(visit_row, None);
+            if !planted::is("cancel-keeps-visit") {
+                changes.insert(visit_row, None);
+            }
             for (bucket, standing) in &mut buckets {
                 if standing.latest != of {
                     return Err(contradiction("a settlement is cancelled before a later one"));
@@ -170,7 +175,7 @@ pub(crate) fn changes_of(
             changes.insert(settlement_key(of), Some(row.encode()?));
         }
     }
-    for (bucket, row) in &buckets {
+    for (bucket, row) in buckets.iter().filter(|_| !planted::is("forget-accumulators")) {
         changes.insert(bucket_key(&record.person, bucket)?, row.encode()?);
     }
     Ok(changes)

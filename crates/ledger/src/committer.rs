@@ -20,6 +20,7 @@ use crate::event::{
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
 use crate::outcome::{CancelError, SettleError, Stopped};
+use crate::planted;
 use crate::record::{Entry, Record};
 use crate::rows::SettlementRow;
 use crate::segments::ReadError;
@@ -46,6 +47,7 @@ pub(crate) fn run(shared: &Shared, writer: Writer, commands: &Receiver<Command>)
         }));
         match written.unwrap_or_else(|_| Err("the committer failed".to_owned())) {
             Ok(()) => deliver(deliveries, Ok(())),
+            Err(_) if planted::is("go-on-after-error") => deliver(deliveries, Err(Stopped)),
             Err(reason) => {
                 shared.stop(&reason);
                 deliver(deliveries, Err(Stopped));
@@ -88,6 +90,12 @@ fn commit_group(
     }
     let Some(Finished { draft, changes, last }) = group.finish() else { return Ok(()) };
     shared.watch.begin();
+    if planted::is("answer-before-sync") {
+        deliver(std::mem::take(deliveries), Ok(()));
+    }
+    if planted::is("swap-answers") {
+        deliveries.reverse();
+    }
     let written = store.keep(draft, &changes, last);
     let late = shared.watch.is_past(shared.config.write_deadline);
     shared.watch.end();
@@ -142,7 +150,9 @@ impl Group<'_> {
         event.check()?;
         if let Some(stored) = self.stored(&event.message)? {
             return match stored.kind() {
-                MessageKind::Settle if stored.request == event.request => {
+                MessageKind::Settle
+                    if stored.request == event.request || planted::is("accept-other-content") =>
+                {
                     Ok(Committed::Replayed(stored.receipt()))
                 }
                 stored_kind => {
@@ -150,7 +160,9 @@ impl Group<'_> {
                 }
             };
         }
-        if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)? {
+        if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)?
+            && !planted::is("settle-visit-twice")
+        {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
         }
         if !self.is_ample {
@@ -211,7 +223,9 @@ impl Group<'_> {
         if let Some(by) = row.cancelled {
             return Err(CancelError::AlreadyCancelled { by: setl_id_of(by.sequence) });
         }
-        if let Some(by) = booking::blocked_by(&self.rows, &settlement, &row)? {
+        if let Some(by) = booking::blocked_by(&self.rows, &settlement, &row)?
+            && !planted::is("cancel-in-any-order")
+        {
             return Err(CancelError::Blocked { by: setl_id_of(by) });
         }
         let assigned = self.assign(event.booked_at_ms);
@@ -294,7 +308,7 @@ fn check_amounts<E>(decision: &Decision) -> Result<(), SettleError<E>> {
         posting.amount.negate().map_err(out_of_range)?;
     }
     let posted = Money::sum(decision.postings.iter().map(|posting| posting.amount)).map_err(out_of_range)?;
-    if posted != medfee_sumamt {
+    if posted != medfee_sumamt && !planted::is("accept-unbalanced") {
         return Err(SettleError::Unbalanced { medfee_sumamt, posted });
     }
     Ok(())
@@ -310,7 +324,12 @@ fn mirror_of(settlement: &Record) -> Result<Record, Overflow> {
         entry: Entry::Cancellation { of: settlement.sequence },
         medfee_sumamt: settlement.medfee_sumamt.negate()?,
         postings: settlement.postings.iter().map(negated).collect::<Result<_, _>>()?,
-        accumulators: settlement.accumulators.iter().map(AccumulatorChange::reversed).collect(),
+        accumulators: settlement
+            .accumulators
+            .iter()
+            .filter(|_| !planted::is("cancel-keeps-accumulators"))
+            .map(AccumulatorChange::reversed)
+            .collect(),
         ..settlement.clone()
     })
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::codec::TooLarge;
 use crate::frame::{FRAME_HEAD_BYTES, Position, SEGMENT_HEAD_BYTES, SegmentHead, push_frame};
+use crate::planted;
 use crate::record::PAYLOAD_BYTES_MAX;
 use crate::room::Room;
 use crate::scan::Place;
@@ -209,11 +210,14 @@ impl Writer {
     ///
     /// # Errors
     /// The first failing call. Whether the group is on disk is then unknown until the ledger is opened again.
-    pub(crate) fn append(&mut self, draft: Draft) -> io::Result<()> {
+    pub(crate) fn append(&mut self, mut draft: Draft) -> io::Result<()> {
+        if planted::is("swap-segments") {
+            draft.chunks.reverse();
+        }
         let mut unsynced = false;
         for chunk in &draft.chunks {
             if let Some((head, capacity)) = &chunk.create {
-                if unsynced {
+                if unsynced && !planted::is("skip-sync-before-rotation") {
                     self.file.sync_data()?;
                 }
                 let file = match self.room.take_spare(*capacity) {
@@ -229,7 +233,7 @@ impl Writer {
             self.file.write_all_at(&chunk.bytes, chunk.offset)?;
             unsynced = true;
         }
-        if unsynced {
+        if unsynced && !planted::is("skip-sync") {
             self.file.sync_data()?;
         }
         self.tip = draft.tip;
@@ -250,6 +254,9 @@ pub(crate) fn zero_tail(dir: &Path, at: Position) -> io::Result<()> {
 /// A process that was killed, or stopped at a failed sync, leaves records that are read from the page cache but may
 /// not be on disk; after a failed sync the kernel even takes their pages for clean, and a sync alone proves nothing.
 pub(crate) fn write_again(dir: &Path, from: Position) -> io::Result<()> {
+    if planted::is("trust-page-cache") {
+        return Ok(());
+    }
     let path = Segments::path(dir, from.segment);
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     let length = file.metadata()?.len().saturating_sub(from.offset);
@@ -282,8 +289,13 @@ fn create_segment(dir: &Path, head: &SegmentHead, capacity: u64) -> io::Result<F
 /// Gives zeros their head, and then the name under which they are a segment.
 fn name_segment(dir: &Path, unfinished: &Path, head: &SegmentHead, file: &File) -> io::Result<()> {
     FileExt::write_all_at(file, &head.encode(), 0)?;
-    file.sync_all()?;
+    if !planted::is("skip-segment-sync") {
+        file.sync_all()?;
+    }
     fs::rename(unfinished, Segments::path(dir, head.number))?;
+    if planted::is("forget-directory-sync") {
+        return Ok(());
+    }
     sync_dir(dir)
 }
 
@@ -307,6 +319,9 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 ///
 /// Whoever made them may have died, or failed, between making and syncing; from the opening on they are answered for.
 pub(crate) fn sync_names(journal_dir: &Path) -> io::Result<()> {
+    if planted::is("trust-found-names") {
+        return Ok(());
+    }
     for dir in fs::canonicalize(journal_dir)?.ancestors() {
         match sync_dir(dir) {
             // Not ours to read, and so not ours to have made.

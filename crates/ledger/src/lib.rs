@@ -68,6 +68,7 @@ mod journal;
 mod ledger;
 mod open;
 mod outcome;
+mod planted;
 mod progress;
 mod record;
 mod room;

@@ -13,6 +13,7 @@ use crate::booking;
 use crate::checkpoint::{self, CheckpointFile};
 use crate::frame::{Position, SEGMENT_HEAD_BYTES};
 use crate::journal::{self, Wrap, Writer, create_dir_durably, sync_dir};
+use crate::planted;
 use crate::progress::Progress;
 use crate::room::{FreeBytes, Room, free_bytes};
 use crate::rows::Applied;
@@ -186,6 +187,7 @@ pub(crate) fn open(
         usable = Err(Rebuilt::Asked);
     }
     let reached = checkpoint::read(&config.dir).map_err(io_at(&config.dir))?;
+    let reached = reached.filter(|_| !planted::is("ignore-checkpoint"));
     let last_segment = match (last_segment, applied.or(reached)) {
         (Some(number), _) => number,
         (None, Some(acknowledged)) => {
@@ -203,8 +205,10 @@ pub(crate) fn open(
         return Err(OpenError::Replaced { sequence: reached.sequence });
     }
     let start = match applied {
-        Some(applied) => find_applied(&segments, &applied, last_segment)?,
-        None => Some(Place::START),
+        Some(applied) if !planted::is("forget-applied-position") => {
+            find_applied(&segments, &applied, last_segment)?
+        }
+        _ => Some(Place::START),
     };
     let (tables, place, rebuilt) = match (usable, start) {
         (Ok(tables), Some(place)) => (tables, place, None),
@@ -275,6 +279,9 @@ fn check_settings(config: &LedgerConfig) -> Result<(), OpenError> {
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("lock");
     let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(io_at(&path))?;
+    if planted::is("no-lock") {
+        return Ok(file);
+    }
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
@@ -318,14 +325,16 @@ fn find_applied(
 ) -> Result<Option<Place>, OpenError> {
     if applied.position.segment <= last_segment
         && let Found::Frame(frame) = segments.find(applied.position).map_err(OpenError::Journal)?
-        && (frame.head.sequence, frame.hash) == (applied.sequence, applied.hash)
+        && ((frame.head.sequence, frame.hash) == (applied.sequence, applied.hash)
+            || planted::is("trust-foreign-tables"))
     {
         return Ok(Some(Place { next: frame.end(), sequence: applied.sequence, hash: applied.hash }));
     }
     let mut scanner = Scanner::from(Arc::clone(segments), Place::START, last_segment);
     while scanner.next_frame().map_err(OpenError::Journal)?.is_some() {}
     scanner.tail().map_err(OpenError::Journal)?;
-    if scanner.place().sequence < applied.sequence { Err(lost(scanner.place(), applied)) } else { Ok(None) }
+    let lacks = scanner.place().sequence < applied.sequence && !planted::is("open-without-lost-record");
+    if lacks { Err(lost(scanner.place(), applied)) } else { Ok(None) }
 }
 
 /// Moves what there is aside and opens new tables.
@@ -383,6 +392,8 @@ fn cut_tail(scanner: &Scanner, journal_dir: &Path) -> Result<Option<TailCut>, Op
         bytes,
         "a torn tail is cut; it was never acknowledged"
     );
-    journal::zero_tail(journal_dir, at).map_err(io_at(journal_dir))?;
+    if !planted::is("leave-torn-tail") {
+        journal::zero_tail(journal_dir, at).map_err(io_at(journal_dir))?;
+    }
     Ok(Some(TailCut { segment: at.segment, offset: at.offset, bytes }))
 }

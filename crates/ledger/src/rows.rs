@@ -10,6 +10,7 @@ use bedside_claim::{AccumulatorKey, Accumulators, Money, Owner, Term};
 use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
 use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
+use crate::planted;
 use crate::record::{
     KEY_BYTES_MIN, decode_key, decode_owner, decode_term, encode_key, encode_owner, encode_term,
 };
@@ -39,7 +40,8 @@ fn key_of(kind: u8, texts: [&str; 3]) -> Result<Vec<u8>, TooLarge> {
 }
 
 pub(crate) fn message_key(message: &MessageKey) -> Result<Vec<u8>, TooLarge> {
-    key_of(MESSAGE, [&message.tenant, &message.fixmedins_code, &message.msgid])
+    let hospital = if planted::is("message-without-hospital") { "" } else { &message.fixmedins_code };
+    key_of(MESSAGE, [&message.tenant, hospital, &message.msgid])
 }
 
 pub(crate) fn visit_key(tenant: &str, fixmedins_code: &str, mdtrt_id: &str) -> Result<Vec<u8>, TooLarge> {

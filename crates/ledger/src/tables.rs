@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::codec::Malformed;
 use crate::frame::{Hash, Position};
+use crate::planted;
 use crate::rows::{APPLIED_KEY, Applied};
 
 /// Why the tables gave no answer. They hold nothing that the journal does not.
@@ -104,7 +105,11 @@ fn stored(key: &[u8], body: &[u8]) -> Vec<u8> {
 fn opened<'a>(key: &[u8], value: &'a [u8]) -> Result<(u32, &'a [u8]), TablesError> {
     let (crc, body) = value.split_first_chunk().ok_or(TablesError::Checksum)?;
     let crc = u32::from_le_bytes(*crc);
-    if crc == checksum(key, body) { Ok((crc, body)) } else { Err(TablesError::Checksum) }
+    if crc == checksum(key, body) || planted::is("skip-row-checksum") {
+        Ok((crc, body))
+    } else {
+        Err(TablesError::Checksum)
+    }
 }
 
 /// The first bytes of keys in parts of about one size, which leave none out.
@@ -160,7 +165,7 @@ impl Tables {
     pub(crate) fn check(&self, applied: Option<&Applied>) -> Result<(), TablesError> {
         let found = self.counted()?;
         let expected = applied.map_or(Totals::default(), |it| Totals { rows: it.rows, sum: it.sum });
-        if found != expected {
+        if found != expected && !planted::is("skip-row-count") {
             return Err(TablesError::Rows { expected: expected.rows, found: found.rows });
         }
         *self.totals.lock().unwrap_or_else(PoisonError::into_inner) = found;
@@ -299,7 +304,7 @@ impl<'a> Overlay<'a> {
 
 impl Rows for Overlay<'_> {
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TablesError> {
-        match self.changes.get(key) {
+        match self.changes.get(key).filter(|_| !planted::is("group-blind-to-itself")) {
             Some(body) => Ok(body.clone()),
             None => self.below.row(key),
         }

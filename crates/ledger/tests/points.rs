@@ -36,7 +36,12 @@ fn try_all(faults: &[Fault]) -> BTreeMap<String, u64> {
     let (next, met) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let failures = Mutex::new(Vec::new());
     let work = || {
-        while let Some(fault) = faults.get(next.fetch_add(1, Ordering::SeqCst)) {
+        loop {
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            let Some(fault) = faults.get(number) else { return };
+            if number > 0 && number.is_multiple_of(1_000) {
+                println!("{number} of {} tried", faults.len());
+            }
             match run(fault) {
                 Ok(Run { operation, .. }) => {
                     *met.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_insert(0) += 1;

@@ -63,6 +63,9 @@ pub fn run(fault: &Fault) -> Result<Run, String> {
     let output = player.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let told = |what: String| format!("{what}\n  with {fault:?}\n  the player said: {said}");
+    if let Some(found) = said.lines().find_map(|line| line.strip_prefix("found ")) {
+        return Err(told(found.to_owned()));
+    }
     let mut known = Acknowledged::new();
     acknowledged(&said, &mut known).map_err(told)?;
     let first = std::fs::read_to_string(&report).unwrap_or_default();

@@ -1,0 +1,135 @@
+//! Bugs planted in the ledger, each to be caught by the check that is there for it, by name.
+//!
+//! `cargo test -p bedside-ledger --features planted-bugs --test planted`. Alone in its file, because it forks.
+
+#![cfg(target_os = "linux")]
+// Amounts are in fen, grouped as yuan and fen; test support is not a test to the lint.
+#![allow(clippy::inconsistent_digit_grouping, clippy::unwrap_used, clippy::panic)]
+
+mod hospital;
+mod ward;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use ward::rules::RULES;
+use ward::shim::{Fault, run};
+use ward::{PLANTED, hold_apart};
+
+/// What is to catch a bug: a rule by its name, or the points of a kind.
+#[derive(Debug, Clone, Copy)]
+enum Catcher {
+    Rule(&'static str),
+    /// The power is cut after each operation, and all that is not synced is lost.
+    PowerCuts,
+    /// Each operation fails, and the power is cut at the end.
+    Errors,
+}
+
+use Catcher::{Errors, PowerCuts, Rule};
+
+const BUGS: &[(&str, Catcher)] = &[
+    // writing
+    ("skip-sync", PowerCuts),
+    ("answer-before-sync", PowerCuts),
+    ("skip-sync-before-rotation", PowerCuts),
+    ("skip-segment-sync", PowerCuts),
+    ("forget-directory-sync", PowerCuts),
+    ("swap-segments", Rule("the history comes out right")),
+    ("go-on-after-error", Errors),
+    ("swap-answers", Rule("answers come in the order of the calls")),
+    // booking
+    ("drop-message-id", Rule("a message is booked once")),
+    ("message-without-hospital", Rule("a message belongs to its hospital")),
+    ("accept-other-content", Rule("other content is a conflict")),
+    ("group-blind-to-itself", Rule("a group sees itself")),
+    ("settle-visit-twice", Rule("a visit is settled once")),
+    ("accept-unbalanced", Rule("postings sum to the total")),
+    ("cancel-in-any-order", Rule("the latest is cancelled first")),
+    ("cancel-keeps-visit", Rule("a cancelled visit is settled again")),
+    ("cancel-keeps-accumulators", Rule("a cancelled visit is settled again")),
+    ("forget-accumulators", Rule("the history comes out right")),
+    // opening
+    ("no-lock", Rule("one process has the ledger")),
+    ("trust-page-cache", Errors),
+    ("trust-found-names", Errors),
+    ("leave-torn-tail", Rule("a torn tail is cut for good")),
+    ("call-damage-a-torn-tail", Rule("damage is no torn tail")),
+    ("open-without-lost-record", Rule("a lost record is refused")),
+    ("ignore-checkpoint", Rule("a lost record is refused")),
+    ("forget-applied-position", Rule("the history comes out right")),
+    ("trust-foreign-tables", Rule("changed rows are made again")),
+    // reading
+    ("skip-checksum", Rule("a changed byte is never answered")),
+    ("skip-chain", Rule("a forged record breaks the chain")),
+    ("skip-padding", Rule("padding is empty")),
+    ("skip-row-checksum", Rule("changed rows are made again")),
+    ("skip-row-count", Rule("changed rows are made again")),
+];
+
+#[test]
+fn child() {
+    ward::child();
+}
+
+/// What the catcher finds, if anything.
+fn caught(catcher: Catcher) -> Result<(), String> {
+    let kind = match catcher {
+        Rule(rule) => return hold_apart(rule),
+        PowerCuts => "kill-after",
+        Errors => "error",
+    };
+    let mut at = 1;
+    loop {
+        let tried = run(&Fault { at, kind, power: Some(0), recovery: None })?;
+        if tried.operation == "end" {
+            return Ok(());
+        }
+        at += 1;
+    }
+}
+
+/// The names that the source asks for.
+fn planted_in(source: &Path, into: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(source).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            planted_in(&path, into);
+            continue;
+        }
+        let text = fs::read_to_string(path).unwrap();
+        for question in text.split("planted::is(\"").skip(1) {
+            into.insert(question.split('"').next().unwrap().to_owned());
+        }
+    }
+}
+
+/// One test, because the bug is set for all children of the process.
+#[test]
+fn every_planted_bug_is_caught_by_name() {
+    for (rule, _) in RULES {
+        hold_apart(rule).unwrap_or_else(|what| panic!("without a bug, `{rule}`: {what}"));
+    }
+    for catcher in [PowerCuts, Errors] {
+        caught(catcher).unwrap_or_else(|what| panic!("without a bug, {catcher:?}: {what}"));
+    }
+    let mut asked = BTreeSet::new();
+    planted_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut asked);
+    let listed: BTreeSet<String> = BUGS.iter().map(|(bug, _)| (*bug).to_owned()).collect();
+    assert_eq!(asked, listed, "every bug in the source has its catcher here, and the other way round");
+
+    let mut missed = Vec::new();
+    for (bug, catcher) in BUGS {
+        *PLANTED.lock().unwrap() = Some(bug);
+        match caught(*catcher) {
+            Ok(()) => missed.push(format!("{bug} by {catcher:?}")),
+            Err(what) => {
+                println!("{bug}: caught by {catcher:?}: {}", what.lines().next().unwrap_or_default())
+            }
+        }
+    }
+    *PLANTED.lock().unwrap() = None;
+    assert!(missed.is_empty(), "not caught: {missed:#?}");
+    println!("{} planted bugs, all caught", BUGS.len());
+}

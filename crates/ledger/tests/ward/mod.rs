@@ -151,8 +151,39 @@ fn say(line: &str) {
     let _ = out.flush();
 }
 
-/// Plays what is left of the script, acknowledging; stops at the first outcome that is no answer.
-fn play_sessions(dir: &Path, acknowledge: &mut dyn FnMut(u32, String, String)) -> Result<(), String> {
+/// What a player tells.
+#[derive(Debug)]
+pub enum Told {
+    /// A step's answer.
+    Answer { number: u32, setl_id: String, answer: String },
+    /// A backup begins; it must hold every answer told before.
+    Copying,
+    /// The backup is made.
+    Copied,
+}
+
+/// Where the player's backup goes.
+pub fn copy_of(dir: &Path) -> PathBuf {
+    dir.with_extension("copy")
+}
+
+/// Copies the serving ledger, as an operator would who begins again after a mishap.
+fn back_up(dir: &Path, tell: &mut dyn FnMut(Told)) -> Result<(), String> {
+    if copy_of(dir).exists() {
+        return Ok(());
+    }
+    match fs::remove_dir_all(copy_of(dir).with_extension("copy.unfinished")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.to_string()),
+        _ => {}
+    }
+    tell(Told::Copying);
+    copy_ledger(dir, &copy_of(dir), Point::End, |_| {}).map_err(|error| format!("copy: {error:?}"))?;
+    tell(Told::Copied);
+    Ok(())
+}
+
+/// Plays what is left of the script, telling; stops at the first outcome that is no answer.
+fn play_sessions(dir: &Path, tell: &mut dyn FnMut(Told)) -> Result<(), String> {
     for (number, session) in script().into_iter().enumerate() {
         // The third session starts from the journal alone.
         if number == 2 && dir.join("tables").exists() && !dir.join("tables.lost").exists() {
@@ -163,7 +194,7 @@ fn play_sessions(dir: &Path, acknowledge: &mut dyn FnMut(u32, String, String)) -
             let mut failed = Vec::new();
             for (number, outcome) in play_group(&ledger, &group) {
                 match outcome {
-                    Ok((setl_id, answer)) => acknowledge(number, setl_id, answer),
+                    Ok((setl_id, answer)) => tell(Told::Answer { number, setl_id, answer }),
                     Err(error) => failed.push(format!("step {number}: {error}")),
                 }
             }
@@ -171,7 +202,9 @@ fn play_sessions(dir: &Path, acknowledge: &mut dyn FnMut(u32, String, String)) -
                 return Err(still_stopped(&ledger, error));
             }
         }
-        // Further operations of an open ledger (a backup, an export) are played here.
+        if number == 1 {
+            back_up(dir, tell)?;
+        }
     }
     Ok(())
 }
@@ -181,8 +214,12 @@ fn play_sessions(dir: &Path, acknowledge: &mut dyn FnMut(u32, String, String)) -
 pub fn play(dir: &Path) {
     let stop_after = std::env::var("WARD_STOP_AFTER").ok().and_then(|answers| answers.parse().ok());
     let mut answers = 0u32;
-    let mut acknowledge = |number: u32, setl_id: String, answer: String| {
-        say(&format!("ack {number} {setl_id} {answer}"));
+    let mut tell = |told| {
+        match told {
+            Told::Answer { number, setl_id, answer } => say(&format!("ack {number} {setl_id} {answer}")),
+            Told::Copying => return say("copying"),
+            Told::Copied => return say("copied"),
+        }
         answers += 1;
         while stop_after == Some(answers) {
             // With the ledger open, until it is killed.
@@ -190,7 +227,7 @@ pub fn play(dir: &Path) {
         }
     };
     for attempt in ["first", "second"] {
-        match play_sessions(dir, &mut acknowledge) {
+        match play_sessions(dir, &mut tell) {
             Ok(()) => break,
             Err(error) => say(&format!("refused {attempt} {error}")),
         }
@@ -286,10 +323,19 @@ fn still_stopped(ledger: &Ledger, error: String) -> String {
     error
 }
 
+/// Keeps the answers that are told.
+fn keep(known: &mut Acknowledged) -> impl FnMut(Told) {
+    |told| {
+        if let Told::Answer { number, setl_id, answer } = told {
+            known.insert(number, (setl_id, answer));
+        }
+    }
+}
+
 /// Plays the whole script in this process and gives what was acknowledged.
 pub fn play_through(dir: &Path) -> Acknowledged {
     let mut known = Acknowledged::new();
-    play_sessions(dir, &mut |number, setl_id, answer| drop(known.insert(number, (setl_id, answer)))).unwrap();
+    play_sessions(dir, &mut keep(&mut known)).unwrap();
     known
 }
 

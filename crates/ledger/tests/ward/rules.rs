@@ -86,8 +86,12 @@ fn forget_all_but_the_journal(dir: &Path) {
 
 fn the_history_comes_out_right(dir: &Path) -> Result<(), String> {
     let mut known = Acknowledged::new();
-    play_sessions(dir, &mut |number, setl_id, answer| drop(known.insert(number, (setl_id, answer))))?;
+    play_sessions(dir, &mut keep(&mut known))?;
     check_dir(dir, &known)?;
+    // The backup of the second session holds its answers, and goes on from there on its own.
+    let last = script().into_iter().take(2).flatten().flatten().count();
+    let copied = known.into_iter().filter(|(number, _)| (*number as usize) < last).collect();
+    check_dir(&copy_of(dir), &copied).map_err(|what| format!("the backup: {what}"))?;
     let ledger = open_at(dir)?;
     let report = ledger.open_report();
     hold(report.replayed == 0 && report.tables_rebuilt.is_none(), "a clean stop left something to do")
@@ -198,7 +202,7 @@ fn one_process_has_the_ledger(dir: &Path) -> Result<(), String> {
 fn a_changed_byte_is_never_answered(dir: &Path) -> Result<(), String> {
     let origin = dir.join("origin");
     let mut known = Acknowledged::new();
-    play_sessions(&origin, &mut |number, setl_id, answer| drop(known.insert(number, (setl_id, answer))))?;
+    play_sessions(&origin, &mut keep(&mut known))?;
     let file = segments(&origin).remove(0);
     let whole = fs::read(&file).unwrap();
     for (_, end) in frames(&whole) {

@@ -50,6 +50,17 @@ pub struct Run {
     pub refused: bool,
 }
 
+/// A backup that is there is whole and holds what was answered before it; one that was made is there.
+fn check_copy(dir: &Path, said: &str) -> Result<(), String> {
+    let (before, _) = said.split_once("\ncopying\n").unwrap_or_default();
+    if !copy_of(dir).exists() {
+        return if said.contains("\ncopied\n") { Err("the backup is lost".to_owned()) } else { Ok(()) };
+    }
+    let mut known = Acknowledged::new();
+    acknowledged(before, &mut known)?;
+    check_apart(&copy_of(dir), &known).map_err(|what| format!("the backup: {what}"))
+}
+
 /// Plays the script with one fault, recovers (with a second one, where planned), and checks.
 ///
 /// # Errors
@@ -82,6 +93,7 @@ pub fn run(fault: &Fault) -> Result<Run, String> {
         }
     }
     check_apart(&dir, &known).map_err(told)?;
+    check_copy(&dir, &said).map_err(told)?;
     let refused = said.contains("\nrefused");
     Ok(Run { operation, operations, acknowledged: known.len(), refused })
 }

@@ -23,6 +23,7 @@ use crate::outcome::{CancelError, SettleError, Stopped};
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::rows::SettlementRow;
+use crate::seal;
 use crate::segments::ReadError;
 use crate::shared::{Health, Shared};
 use crate::store::{DiskStore, Store};
@@ -64,6 +65,13 @@ pub(crate) fn run(shared: &Shared, writer: Writer, commands: &Receiver<Command>)
     if let Err(error) = shared.tables.hand_over() {
         // Nothing is lost: the journal has it, and the next opening applies it again.
         tracing::warn!(%error, "the tables were not handed over at the end");
+        return;
+    }
+    let dir = &shared.config.dir;
+    if let Ok(Some(applied)) = shared.tables.applied()
+        && let Err(error) = seal::write(dir, &dir.join("tables"), &applied)
+    {
+        tracing::warn!(%error, "the tables were not sealed, the next opening reads every row");
     }
 }
 

@@ -74,6 +74,7 @@ mod record;
 mod room;
 mod rows;
 mod scan;
+mod seal;
 mod segments;
 mod shared;
 mod source;

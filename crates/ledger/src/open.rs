@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::room::{FreeBytes, Room, free_bytes};
 use crate::rows::Applied;
 use crate::scan::{Place, Scanner};
+use crate::seal;
 use crate::segments::{Found, ReadError, Segments, Tail};
 use crate::shared::{LedgerConfig, Shared};
 use crate::tables::{Overlay, Tables, TablesError};
@@ -128,6 +129,8 @@ pub struct OpenReport {
     pub records: u64,
     /// Records applied to the tables while opening.
     pub replayed: u64,
+    /// Whether the tables' files were still what a clean end had left, so that their rows were not read one by one.
+    pub tables_sealed: bool,
     /// The remains of a group that was never acknowledged.
     pub tail_cut: Option<TailCut>,
     /// Why the tables were rebuilt, when they were.
@@ -139,6 +142,8 @@ struct TablesFound {
     usable: Result<Tables, Rebuilt>,
     /// How far they say they came, also where they are not usable.
     applied: Option<Applied>,
+    /// Whether their seal stood for their rows.
+    sealed: bool,
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
@@ -182,7 +187,7 @@ pub(crate) fn open(
     let last_segment = segments.numbers().map_err(io_at(&journal_dir))?.last().copied();
 
     let tables_dir = config.dir.join("tables");
-    let TablesFound { mut usable, applied } = find_tables(&tables_dir);
+    let TablesFound { mut usable, applied, sealed } = find_tables(&config.dir, &tables_dir);
     if whole == WholeTables::Rebuild {
         usable = Err(Rebuilt::Asked);
     }
@@ -234,6 +239,7 @@ pub(crate) fn open(
         replayed,
         tail_cut,
         // A journal without records has nothing to rebuild from: that is a new ledger.
+        tables_sealed: sealed && rebuilt.is_none(),
         tables_rebuilt: rebuilt.filter(|why| place.sequence > 0 || *why != Rebuilt::Missing),
     };
     let checkpoint = open_checkpoint(&config.dir, &tables)?;
@@ -289,22 +295,28 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn find_tables(dir: &Path) -> TablesFound {
-    if !dir.exists() {
-        return TablesFound { usable: Err(Rebuilt::Missing), applied: None };
+fn find_tables(dir: &Path, tables_dir: &Path) -> TablesFound {
+    let found = |usable, applied| TablesFound { usable, applied, sealed: false };
+    if !tables_dir.exists() {
+        return found(Err(Rebuilt::Missing), None);
     }
+    let sealed = seal::unbroken(dir, tables_dir);
     let unusable = |error: TablesError| Rebuilt::Damaged(error.to_string());
-    let tables = match Tables::open(dir) {
+    let tables = match Tables::open(tables_dir) {
         Ok(tables) => tables,
-        Err(error) => return TablesFound { usable: Err(unusable(error)), applied: None },
+        Err(error) => return found(Err(unusable(error)), None),
     };
     match (tables.applied(), tables.outdated()) {
-        (Ok(applied), Ok(true)) => TablesFound { usable: Err(Rebuilt::Outdated), applied },
+        (Ok(applied), Ok(true)) => found(Err(Rebuilt::Outdated), applied),
+        (Ok(Some(applied)), Ok(false)) if sealed == Some(applied) => {
+            tables.trust(&applied);
+            TablesFound { usable: Ok(tables), applied: Some(applied), sealed: true }
+        }
         (Ok(applied), Ok(false)) => {
             let checked = tables.check(applied.as_ref());
-            TablesFound { usable: checked.map(|()| tables).map_err(unusable), applied }
+            found(checked.map(|()| tables).map_err(unusable), applied)
         }
-        (Err(error), _) | (_, Err(error)) => TablesFound { usable: Err(unusable(error)), applied: None },
+        (Err(error), _) | (_, Err(error)) => found(Err(unusable(error)), None),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! sled forgets rows without an error once a byte of its file is damaged, panics on other damage, and its flush does
 //! not reach the disk. So every row carries a checksum bound to its key, one row counts and sums all others, a full
-//! scan compares them at every opening, and what does not fit is rebuilt from the journal. No flush is ever waited
+//! scan compares them at every opening that finds no unbroken seal (`seal.rs`), and what does not fit is rebuilt from
+//! the journal. No flush is ever waited
 //! for: a batch carries the applied position, and what is lost is applied again.
 
 use std::collections::BTreeMap;
@@ -170,6 +171,12 @@ impl Tables {
         }
         *self.totals.lock().unwrap_or_else(PoisonError::into_inner) = found;
         Ok(())
+    }
+
+    /// Takes the rows for what was written, because their files are sealed.
+    pub(crate) fn trust(&self, applied: &Applied) {
+        let totals = Totals { rows: applied.rows, sum: applied.sum };
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner) = totals;
     }
 
     /// Counts and sums every row, the kinds at the same time: that is most of what an opening does.

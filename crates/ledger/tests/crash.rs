@@ -251,6 +251,50 @@ fn damage_is_named_by_opening_or_by_verify() {
 }
 
 #[test]
+fn tables_that_a_clean_end_left_are_not_read_row_by_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let verification = build(dir.path(), 40);
+    let sealed = |dir: &Path| {
+        let ledger = open(dir);
+        assert_eq!(ledger.verify().unwrap(), verification);
+        (ledger.open_report().tables_sealed, ledger.open_report().tables_rebuilt.is_some())
+    };
+    assert_eq!(sealed(dir.path()), (true, false));
+    // again and again, with or without anything booked between
+    assert_eq!(sealed(dir.path()), (true, false));
+    let harmed = tempfile::tempdir().unwrap();
+    copy_dir(dir.path(), harmed.path());
+    fs::write(harmed.path().join("tables.seal"), b"no seal").unwrap();
+    assert_eq!(sealed(harmed.path()), (false, false));
+    // one byte anywhere in any of the files that are not sled's configuration
+    for name in fs::read_dir(dir.path().join("tables")).unwrap().map(|entry| entry.unwrap().file_name()) {
+        let path = dir.path().join("tables").join(&name);
+        if !path.is_file() {
+            continue;
+        }
+        let length = fs::metadata(&path).unwrap().len();
+        for part in 0..4 {
+            let harmed = tempfile::tempdir().unwrap();
+            copy_dir(dir.path(), harmed.path());
+            let file = harmed.path().join("tables").join(&name);
+            let mut bytes = fs::read(&file).unwrap();
+            bytes[usize::try_from(length * part / 4).unwrap()] ^= 8;
+            fs::write(&file, bytes).unwrap();
+            assert!(!sealed(harmed.path()).0, "{} at {part} quarters", name.display());
+        }
+    }
+    // a seal that was overtaken stands for nothing
+    let seal = fs::read(dir.path().join("tables.seal")).unwrap();
+    let ledger = open(dir.path());
+    settle(&ledger, "later", "p1", "later", 1_00);
+    drop(ledger);
+    fs::write(dir.path().join("tables.seal"), seal).unwrap();
+    let ledger = open(dir.path());
+    assert!(!ledger.open_report().tables_sealed);
+    assert_eq!(ledger.verify().unwrap().records, verification.records + 1);
+}
+
+#[test]
 fn tables_lost_or_damaged_are_rebuilt_equal() {
     let origin = tempfile::tempdir().unwrap();
     let verification = build(origin.path(), 40);

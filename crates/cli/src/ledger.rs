@@ -219,7 +219,9 @@ fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
     } else {
         existing(folder)?;
         let ledger = Ledger::open(LedgerConfig::at(folder)).map_err(open_failure)?;
-        (ledger.verify().map_err(verify_failure)?, Some(ledger.open_report().clone()))
+        let bar = Bar::new("verified");
+        let verification = ledger.verify_telling(|it| bar.tell(it)).map_err(verify_failure)?;
+        (verification, Some(ledger.open_report().clone()))
     };
     match arguments.format.format {
         OutputFormat::Text => print(&verification_text(&verification, report.as_ref())),

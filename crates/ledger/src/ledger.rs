@@ -261,7 +261,15 @@ impl Ledger {
     /// # Errors
     /// See [`VerifyError`]: the first thing that is not as it must be.
     pub fn verify(&self) -> Result<Verification, VerifyError> {
-        verify::verify(&self.inner.shared)
+        self.verify_telling(|_| {})
+    }
+
+    /// [`Ledger::verify`], telling how far it has come.
+    ///
+    /// # Errors
+    /// See [`VerifyError`].
+    pub fn verify_telling(&self, progress: impl FnMut(Progress)) -> Result<Verification, VerifyError> {
+        verify::verify(&self.inner.shared, progress)
     }
 
     /// Takes no more commands, answers those that wait, and ends the committer. Reads go on.

@@ -111,15 +111,18 @@ pub enum Broken {
     CancelsEarlier,
 }
 
-pub(crate) fn verify(shared: &Shared) -> Result<Verification, VerifyError> {
+pub(crate) fn verify(
+    shared: &Shared,
+    mut progress: impl FnMut(Progress),
+) -> Result<Verification, VerifyError> {
     let mut fold = Fold::default();
     let tip = *shared.tip();
     let mut scanner = Scanner::from(Arc::clone(&shared.segments), Place::START, tip.next.segment);
-    fold.read(&mut scanner, tip)?;
+    fold.read(&mut scanner, tip, &mut progress)?;
     // What came meanwhile is little; from here on the tables stand still.
     let standing_still = shared.tip();
     scanner.extend_to(standing_still.next.segment);
-    fold.read(&mut scanner, *standing_still)?;
+    fold.read(&mut scanner, *standing_still, &mut progress)?;
     let verification = fold.sums(*standing_still)?;
     fold.compare(shared)?;
     Ok(verification)
@@ -167,11 +170,18 @@ struct Fold {
 }
 
 impl Fold {
-    fn read(&mut self, scanner: &mut Scanner, tip: Place) -> Result<(), VerifyError> {
+    fn read(
+        &mut self,
+        scanner: &mut Scanner,
+        tip: Place,
+        progress: &mut impl FnMut(Progress),
+    ) -> Result<(), VerifyError> {
         while scanner.place().sequence < tip.sequence {
             let at = scanner.place().next;
             let frame = scanner.next_frame()?.ok_or(damaged(at, Damage::Checksum))?;
             self.add_frame(&frame)?;
+            let Place { next, sequence, .. } = scanner.place();
+            progress(Progress { records: sequence, segment: next.segment, segments: tip.next.segment });
         }
         // Not where the next frame begins: a segment may have been created behind without a record in it yet.
         if (scanner.place().sequence, scanner.place().hash) != (tip.sequence, tip.hash) {

@@ -50,6 +50,33 @@ pub struct Run {
     pub refused: bool,
 }
 
+/// What a process said, and whether it had to be ended: sled may wait for ever after an error of its file.
+struct Ended {
+    said: String,
+    hung: bool,
+}
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+fn ended(command: &mut Command) -> Ended {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    let (sender, said) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut out, &mut text).unwrap();
+        sender.send(String::from_utf8_lossy(&text).into_owned()).unwrap();
+    });
+    let in_time = said.recv_timeout(PATIENCE).ok();
+    let hung = in_time.is_none();
+    if hung {
+        child.kill().unwrap();
+    }
+    child.wait().unwrap();
+    reader.join().unwrap();
+    Ended { said: in_time.unwrap_or_else(|| said.recv().unwrap()), hung }
+}
+
 /// A backup that is there is whole and holds what was answered before it; one that was made is there.
 fn check_copy(dir: &Path, said: &str) -> Result<(), String> {
     let (before, _) = said.split_once("\ncopying\n").unwrap_or_default();
@@ -71,8 +98,7 @@ pub fn run(fault: &Fault) -> Result<Run, String> {
     std::fs::create_dir(work.path().join("under")).unwrap();
     let mut player = child_in(&dir, "play");
     planned(&mut player, &dir, fault.at, fault.kind, fault.power, &report);
-    let output = player.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let Ended { said, hung } = ended(&mut player);
     let told = |what: String| format!("{what}\n  with {fault:?}\n  the player said: {said}");
     if let Some(found) = said.lines().find_map(|line| line.strip_prefix("found ")) {
         return Err(told(found.to_owned()));
@@ -82,12 +108,11 @@ pub fn run(fault: &Fault) -> Result<Run, String> {
     let first = std::fs::read_to_string(&report).unwrap_or_default();
     let mut words = first.lines().next().unwrap_or_default().splitn(3, ' ');
     let operations = words.next().and_then(|count| count.parse().ok()).unwrap_or(0);
-    let operation = words.next().unwrap_or("none").to_owned();
+    let operation = if hung { "hung" } else { words.next().unwrap_or("none") }.to_owned();
     if let Some(at) = fault.recovery {
         let mut recovery = child_in(&dir, "recover");
         planned(&mut recovery, &dir, at, KILLS[usize::try_from(at % 3).unwrap()], fault.power, &report);
-        let output = recovery.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
+        let said = ended(&mut recovery).said;
         if said.contains("refused") {
             return Err(told(format!("the recovery refused: {said}")));
         }

@@ -217,3 +217,53 @@ fn a_case_without_a_row_is_a_fault_and_not_a_zero() {
     let fault = adjudicate(&claim, &programme, &Accumulators::default()).unwrap_err();
     assert_eq!(fault.to_string(), "pack `test/plan`: parameter `r` has no value for this case");
 }
+
+#[test]
+fn a_settlement_names_every_pack_that_had_a_say() {
+    let parts = "date_rule = \"settlement\"\n".to_owned()
+        + &parameter("r", "ratio", "0.5")
+        + &benefit("base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"r\" }]");
+    let library = one(&parts);
+    let packs = |items: &str| {
+        let text = format!(
+            "# c\n\n## b\n| bill | |\n|---|---|\n| policies | test/plan |\n\n{items}\n| settlement | |\n|---|---|\n"
+        );
+        let claim = cases::read(&text).remove(0).bills.remove(0).claim;
+        let programme = library.programme_for(&claim).unwrap();
+        let settlement = adjudicate(&claim, &programme, &Accumulators::default()).unwrap();
+        settlement.packs.iter().map(|pack| pack.id.to_string()).collect::<Vec<_>>()
+    };
+    // The catalogue is asked as soon as one line does not say how it splits.
+    let split = "| item | pric | cnt | in_scope |\n|---|---|---|---|\n| A | 100 | 1 | 100 |\n";
+    assert_eq!(packs(split), ["test/plan"]);
+    assert_eq!(packs(&(split.to_owned() + "| B | 1 | 1 | |\n")), ["test/plan", "test/catalogue"]);
+}
+
+#[test]
+fn what_takes_exactly_what_is_left_is_not_said_to_be_cut() {
+    let cut = |settlement: &Settlement| {
+        let cuts = |step: &&Step| {
+            matches!(step, Step::Ceiling { .. } | Step::Indemnity { .. } | Step::SolvedBack { .. })
+        };
+        settlement.explanation.iter().filter(cuts).count()
+    };
+    // 80 % of the bill of 100 under a ceiling of 80 % of it, then of 79 %: 80.00 as it stands, 79.00 cut.
+    let under = |ceiling: &str| {
+        one(&("date_rule = \"settlement\"\n".to_owned()
+            + &parameter("r", "ratio", "0.8")
+            + &parameter("stop", "ratio", ceiling)
+            + &benefit(
+                "base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"r\" }]\ncaps = [{ ceiling = \"stop\" }]",
+            )))
+    };
+    for (ceiling, expected, steps) in [("0.8", "80", 0), ("0.79", "79", 2)] {
+        let settlement = settle(&under(ceiling), &[("", "100")]).remove(0);
+        assert_eq!((paid(&settlement), cut(&settlement)), (yuan(expected), steps), "ceiling {ceiling}");
+    }
+    // The whole of 100 where nobody has paid before: what is left is 100, and nothing cuts it.
+    let whole = "date_rule = \"settlement\"\n".to_owned()
+        + &parameter("r", "ratio", "1")
+        + &benefit("base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"r\" }]");
+    let settlement = settle(&one(&whole), &[("", "100")]).remove(0);
+    assert_eq!((paid(&settlement), cut(&settlement)), (yuan("100"), 0));
+}

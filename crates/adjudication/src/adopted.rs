@@ -3,8 +3,9 @@
 //! The platform's identities are checked before a claim exists; here its amounts are spread over the lines. The
 //! platform does not say from which part of a line it paid: in scope first, then over limit, first-pay and own
 //! expense, because public money beyond the scope is the exception (hospital share, relief funds). What it took from
-//! the account is the patient's own money and goes by first-pay before over limit; it is taken before the commercial
-//! layers, so that they pay from what is still to be paid in cash.
+//! the account is the patient's own money and goes by first-pay before over limit. It counts in the base of a commercial
+//! layer and fills its deductible like cash (e生保: 个人账户 counts as own payment), but no layer pays it: together they pay
+//! no more than what is still to be paid in cash.
 //!
 //! Our packs' accumulators move as our own computation has them, so that the next bill of the year, adopted or not,
 //! does not meet a deductible that was charged.
@@ -38,6 +39,12 @@ pub(crate) fn public_layers(settling: &mut Settling<'_>, result: &AdoptedResult)
         settling.hospital = spread(settling, result.hosp_part_amt, PayerKind::OtherFund, OF_FUNDS)?;
         settling.steps.push(Step::HospitalShare { amount: result.hosp_part_amt });
     }
+    settling.remainder.reserve(result.acct_pay);
+    Ok(())
+}
+
+/// Books what the platform took from the account, once the commercial layers have paid from what was left beside it.
+pub(crate) fn account(settling: &mut Settling<'_>, result: &AdoptedResult) -> Result<(), Fault> {
     if !result.acct_pay.is_zero() {
         settling.account_column = spread(settling, result.acct_pay, PayerKind::OtherFund, OF_ACCOUNT)?;
         settling.steps.push(Step::AdoptedAccount { paid: result.acct_pay });

@@ -140,6 +140,7 @@ impl Run<'_> {
             base = base.at_most(unused.unwrap_or(Money::ZERO));
         }
         if base <= Money::ZERO {
+            self.fill(desk)?;
             self.deny(Reason::NothingInBase, desk);
             return Ok(None);
         }
@@ -149,14 +150,57 @@ impl Run<'_> {
         Ok(Some(base))
     }
 
+    /// Counts what other commercial cover fills of the deductible where it has left nothing of the base.
+    fn fill(&self, desk: &mut Desk<'_, '_>) -> Result<(), Fault> {
+        let Some(deductible) = &self.terms.deductible else { return Ok(()) };
+        if deductible.rule == DeductibleRule::PerVisit || deductible.filled_by == FilledBy::Own {
+            return Ok(());
+        }
+        let (standard, before) = (self.standard(deductible)?, self.charged_before(deductible, desk));
+        let filled = self.filled(deductible, standard.minus(before)?.or_zero(), desk)?;
+        if filled.is_zero() {
+            return Ok(());
+        }
+        desk.steps.push(Step::Deductible {
+            benefit: self.card(),
+            rule: deductible.rule,
+            period: deductible.period,
+            filled,
+            standard,
+            charged_before: before,
+            charged: Money::ZERO,
+            citation: deductible.standard.citation.clone(),
+        });
+        desk.usage.add(self.charged_key(deductible), filled)
+    }
+
+    fn charged_key(&self, deductible: &Deductible) -> Option<AccumulatorKey> {
+        let Deductible { shared_by, period, account, .. } = deductible;
+        self.reading.key(*shared_by, *period, account, Measure::Deductible)
+    }
+
+    fn charged_before(&self, deductible: &Deductible, desk: &Desk<'_, '_>) -> Money {
+        desk.usage.of(self.charged_key(deductible).as_ref())
+    }
+
+    /// What earlier commercial layers paid of the base's lines, as far as the deductible needs it.
+    fn filled(&self, deductible: &Deductible, need: Money, desk: &Desk<'_, '_>) -> Result<Money, Fault> {
+        match deductible.filled_by {
+            FilledBy::Own => Ok(Money::ZERO),
+            FilledBy::OwnAndCommercial => {
+                let until = self.reading.expenses_until()?;
+                Ok(need.at_most(desk.remainder.paid_by_commercial(&self.terms.base, until)?))
+            }
+        }
+    }
+
     fn charge(&self, base: Money, desk: &mut Desk<'_, '_>) -> Result<Charge, Fault> {
         let Some(deductible) = &self.terms.deductible else { return Ok(Charge::default()) };
         let reading = self.reading;
         let key =
             |measure| reading.key(deductible.shared_by, deductible.period, &deductible.account, measure);
         let of_visit = self.standard(deductible)?;
-        let charged_key = key(Measure::Deductible);
-        let before = desk.usage.of(charged_key.as_ref());
+        let before = self.charged_before(deductible, desk);
         let mut standard = of_visit;
         if deductible.rule == DeductibleRule::HighestLessCharged
             && let Some(highest) = key(Measure::DeductibleStandard)
@@ -168,13 +212,7 @@ impl Run<'_> {
             DeductibleRule::PerVisit => standard,
             DeductibleRule::Once | DeductibleRule::HighestLessCharged => standard.minus(before)?.or_zero(),
         };
-        let filled = match deductible.filled_by {
-            FilledBy::Own => Money::ZERO,
-            FilledBy::OwnAndCommercial => {
-                let until = reading.expenses_until()?;
-                need.at_most(desk.remainder.paid_by_commercial(&self.terms.base, until)?)
-            }
-        };
+        let filled = self.filled(deductible, need, desk)?;
         need = need.minus(filled)?;
         let group_key = self.group_key(deductible);
         if let Some(group) = &deductible.group {
@@ -197,7 +235,7 @@ impl Run<'_> {
             charged: now,
             citation: deductible.standard.citation.clone(),
         });
-        desk.usage.add(charged_key, now.plus(filled)?)?;
+        desk.usage.add(self.charged_key(deductible), now.plus(filled)?)?;
         desk.usage.add(group_key, now)?;
         Ok(Charge { standard, before, now })
     }

@@ -119,7 +119,9 @@ fn refusal(
     event: &Event,
     usage: &Usage<'_>,
 ) -> Result<Option<Reason>, Fault> {
-    if reading.policy.is_some_and(|policy| !policy.cover.contains(event.date)) {
+    // An accident counts for the policy of its own day, whenever its consequences are assessed.
+    let day = event.accident_date().unwrap_or(event.date);
+    if reading.policy.is_some_and(|policy| !policy.cover.contains(day)) {
         return Ok(Some(Reason::CoverNotInForce));
     }
     if let Some(reason) = reading.refusal(benefit, usage)? {
@@ -158,19 +160,20 @@ fn pay_event(
     counter: &mut Counter<'_, '_>,
 ) -> Result<(), Fault> {
     let sum = reading.value(&terms.sum)?;
-    let (share, mut less) = share(terms, reading, event, sum)?;
+    let (share, less) = share(terms, reading, event, sum)?;
     let less_key = terms
         .less_paid
         .as_ref()
         .and_then(|account| reading.key(SharedBy::Person, Period::PolicyPeriod, account, Measure::Paid));
-    less = less.plus(counter.usage.of(less_key.as_ref()))?;
-    let amount = sum.at_rate(share)?.minus(less)?.or_zero();
+    let paid = counter.usage.of(less_key.as_ref());
+    let amount = sum.at_rate(share)?.minus(less)?.at_most(sum.minus(paid)?).or_zero();
     counter.steps.push(Step::LumpSum {
         benefit: benefit.card.clone(),
         evt_no: event.evt_no.clone(),
         sum,
         share,
         less,
+        paid,
         amount,
         citation: terms.sum.citation.clone(),
     });
@@ -179,7 +182,10 @@ fn pay_event(
         return Ok(());
     }
     counter.usage.add(times_key(benefit, terms, reading, event), Money::from_units(100))?;
-    counter.usage.add(less_key, amount)?;
+    // The benefit's own accumulator is counted with every payment.
+    if terms.less_paid.as_deref() != Some(&*benefit.card.id) {
+        counter.usage.add(less_key, amount)?;
+    }
     counter.pay(benefit, reading, Some(event.evt_no.clone()), amount)
 }
 

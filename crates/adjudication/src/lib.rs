@@ -81,6 +81,7 @@ pub fn adjudicate(
             for layer in programme.layers.iter().filter(|layer| !is_public(layer)) {
                 settling.layer(layer)?;
             }
+            adopted::account(&mut settling, result)?;
             PublicLayers::Adopted(variances)
         }
     };

@@ -16,6 +16,10 @@ pub(crate) struct Remainder<'a> {
     bill: &'a Bill,
     line_splits: &'a [LineSplit],
     cells: Vec<[Money; 4]>,
+    /// What nobody has paid of the whole bill.
+    unpaid: Money,
+    /// The part of it that no layer may pay.
+    reserved: Money,
     /// What commercial payers have paid of each cell; empty as long as none has.
     commercial: Vec<[Money; 4]>,
     gathered: Vec<(usize, Pool)>,
@@ -33,6 +37,8 @@ impl<'a> Remainder<'a> {
             bill: &claim.bill,
             line_splits,
             cells: line_splits.iter().map(|line| line.split.parts()).collect(),
+            unpaid: claim.bill.medfee_sumamt(),
+            reserved: Money::ZERO,
             commercial: Vec::new(),
             gathered: Vec::with_capacity(lines),
             gathered_left: None,
@@ -129,7 +135,7 @@ impl<'a> Remainder<'a> {
         group.iter().any(|cell| !self.weights[*cell].is_zero())
     }
 
-    /// What is left of the charges, their refunds taken off, of which anything counts.
+    /// What may be paid of the charges, their refunds taken off, of which anything counts.
     pub(crate) fn left_of_gathered(&self) -> Result<Money, Fault> {
         let left = match self.gathered_left {
             Some(left) => left,
@@ -139,7 +145,12 @@ impl<'a> Remainder<'a> {
                 Money::sum(counted.map(|cell| self.left_of(*cell)))?
             }
         };
-        Ok(left.or_zero())
+        Ok(left.min(self.unpaid.minus(self.reserved)?).or_zero())
+    }
+
+    /// Keeps an amount from what layers may pay: the patient has paid it already.
+    pub(crate) fn reserve(&mut self, amount: Money) {
+        self.reserved = amount;
     }
 
     /// Lets each gathered cell count with its share of a payment of `amount`.
@@ -200,6 +211,7 @@ impl<'a> Remainder<'a> {
         if is_commercial && self.commercial.is_empty() {
             self.commercial = vec![[Money::ZERO; 4]; self.cells.len()];
         }
+        self.unpaid = self.unpaid.minus(amount)?;
         let parts = self.division.divide(self.bill, amount, &self.gathered, &self.weights)?;
         for ((line, pool), part) in self.gathered.iter().zip(parts) {
             let cell = &mut self.cells[*line][pool.index()];

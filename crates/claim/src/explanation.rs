@@ -339,7 +339,7 @@ pub enum Step {
         /// Where the rate comes from.
         citation: Arc<Citation>,
     },
-    /// A lump sum or allowance: `amount = round(sum x share) - less`.
+    /// A lump sum or allowance: `amount = round(sum x share) - less`, at most `sum - paid`.
     LumpSum {
         /// The benefit.
         benefit: Arc<BenefitCard>,
@@ -349,8 +349,10 @@ pub enum Step {
         sum: Money,
         /// The share of it.
         share: Rate,
-        /// What had been paid and is taken off.
+        /// What a grade that stood before takes off.
         less: Money,
+        /// What had been paid of the sum.
+        paid: Money,
         /// The amount.
         amount: Money,
         /// Where the sum comes from.
@@ -580,9 +582,14 @@ impl Step {
                 };
                 format!("{kind} {days} 天，免赔 {waiting} 天，给付 {paid_days} 天 × {rate} = {amount}")
             }
-            Step::LumpSum { evt_no, sum, share, less, amount, .. } => {
-                let less = if less.is_zero() { String::new() } else { format!(" − 已给付 {less}") };
-                format!("事件 {evt_no}：{sum} × {}{less} = {amount}", share.percent())
+            Step::LumpSum { evt_no, sum, share, less, paid, amount, .. } => {
+                let less = if less.is_zero() { String::new() } else { format!(" − 原有等级 {less}") };
+                let paid = if paid.is_zero() {
+                    String::new()
+                } else {
+                    format!("，已给付 {paid}，累计不超过 {sum}")
+                };
+                format!("事件 {evt_no}：{sum} × {}{less}{paid}，给付 {amount}", share.percent())
             }
             Step::Band { from, until, slice, rate, amount, .. } => {
                 let edges = match until {
@@ -680,9 +687,12 @@ impl Step {
                 };
                 format!("{days} {kind}, {waiting} not paid: {paid_days} days x {rate} = {amount}")
             }
-            Step::LumpSum { evt_no, sum, share, less, amount, .. } => {
-                let less = if less.is_zero() { String::new() } else { format!(" - paid before {less}") };
-                format!("event {evt_no}: {sum} x {}{less} = {amount}", share.percent())
+            Step::LumpSum { evt_no, sum, share, less, paid, amount, .. } => {
+                let less =
+                    if less.is_zero() { String::new() } else { format!(" - {less} of the grade before") };
+                let paid =
+                    if paid.is_zero() { String::new() } else { format!(", {paid} paid before of {sum}") };
+                format!("event {evt_no}: {sum} x {}{less}{paid}: pays {amount}", share.percent())
             }
             Step::Band { from, until, slice, rate, amount, .. } => {
                 let edges = match until {

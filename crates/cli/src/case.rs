@@ -1,5 +1,6 @@
 //! From a case file to a settlement, without a server: what `settle` and `replay` share.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bedside_adjudication::adjudicate;
@@ -23,6 +24,8 @@ pub(crate) struct Case {
 pub(crate) struct CaseFile {
     /// What was used up before the first bill.
     prior: AccumulatorBook,
+    /// The same as it was written.
+    prior_rows: Vec<v1::PriorAccumulator>,
     /// The bills in order.
     pub(crate) bills: Vec<Case>,
 }
@@ -46,9 +49,42 @@ pub(crate) fn read(text: &str, lang: Lang) -> Result<CaseFile, Failure> {
         }
     }
     match prior {
-        Ok(prior) if faults.is_empty() => Ok(CaseFile { prior, bills }),
+        Ok(prior) if faults.is_empty() => Ok(CaseFile { prior, prior_rows: file.prior, bills }),
         _ => Err(Failure::wrong_input(told(&faults, lang))),
     }
+}
+
+/// Refuses what would be read past: an accumulator that no plan or bill knows, a message or visit that comes twice.
+fn check(file: &CaseFile, library: &Library) -> Result<(), Failure> {
+    for (index, row) in file.prior_rows.iter().enumerate() {
+        if !library.counts_on(&row.pack_id, &row.benefit_id) {
+            let (pack, benefit) = (&row.pack_id, &row.benefit_id);
+            let problem = format!("`prior[{index}]`: no plan `{pack}` counts on `{benefit}`");
+            return Err(Failure::wrong_input(problem));
+        }
+        let is_there = file.bills.iter().any(|bill| {
+            let person = &bill.claim.person;
+            row.psn_no == *person.psn_no || person.family_no.as_deref() == Some(row.family_no.as_str())
+        });
+        if !is_there {
+            return Err(Failure::wrong_input(format!(
+                "`prior[{index}]`: its person or family has no bill here"
+            )));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (index, Case { envelope, claim }) in file.bills.iter().enumerate() {
+        let hospital = &envelope.fixmedins_code;
+        for (field, number) in
+            [("header.msgid", &envelope.msgid), ("mdtrtinfo.mdtrt_id", &claim.visit.mdtrt_id)]
+        {
+            if !seen.insert((field, hospital.clone(), number.clone())) {
+                let problem = format!("`bills[{index}].{field}`: a bill before has it already");
+                return Err(Failure::wrong_input(problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every fault, with the bill that it is in where there are several.
@@ -69,6 +105,7 @@ fn told(faults: &[(Option<usize>, InvalidMessage)], lang: Lang) -> String {
 
 /// Settles the bills of a case file in order, each against what the ones before have used up.
 pub(crate) fn settle(file: &CaseFile, library: &Library, lang: Lang) -> Result<Vec<v1::Settlement>, Failure> {
+    check(file, library)?;
     let mut book = file.prior.clone();
     let mut settlements = Vec::with_capacity(file.bills.len());
     for Case { envelope, claim } in &file.bills {

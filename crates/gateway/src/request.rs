@@ -71,8 +71,15 @@ pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), Inva
     let data = settle_data(&mut reader, request.data.as_ref());
     let medfee_sumamt = data.as_ref().map(|(_, medfee_sumamt)| *medfee_sumamt);
     let bill = lines::bill(&mut reader, request, lines, medfee_sumamt);
+    let without_basic = request.data.as_ref().is_some_and(|data| data.pub_setl_flag == "0");
     let adopted = match &request.national {
         None => Some(None),
+        Some(_) if without_basic => {
+            let allowed =
+                Phrase::fixed("空或 1：附有国家平台结算结果", "empty or 1 beside a national answer");
+            reader.fault(Place::Node("data"), "pub_setl_flag", InvalidCode::Differs, "0", allowed);
+            None
+        }
         Some(answer) => national::read(&mut reader, answer, bill.as_ref()).map(Some),
     };
     let account = data.map(|(account, _)| account);

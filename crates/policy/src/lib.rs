@@ -28,6 +28,6 @@ pub use plan::{
     AgeRange, Amounts, Answer, Band, BandEdges, Base, Benefit, Cap, CareArea, Circumstances, Decrease,
     Deductible, DeductibleGroup, Factor, FactorRule, FilledBy, Gate, InnerLimit, ItemList, Limit,
     LimitAmount, LineSelector, ListDate, ListedItem, LumpSum, NearStay, OpensAfter, PaidFor, PaidLimit,
-    Parameter, Pays, PerDiem, Plan, PreExistingRule, PurseRule, Reimbursement, SharedBy, Tail, Value,
-    VersionBy, VisitCount, Waiting, When,
+    Parameter, Pays, PerDiem, Plan, PreExistingBefore, PreExistingRule, PurseRule, Reimbursement, SharedBy,
+    Tail, Value, VersionBy, VisitCount, Waiting, When,
 };

@@ -373,6 +373,11 @@ impl Library {
         self.plans.values().flatten()
     }
 
+    /// Whether any version of the plan counts on an account of that name: a benefit's own, or one that is shared.
+    pub fn counts_on(&self, pack: &str, account: &str) -> bool {
+        self.plans.get(pack).into_iter().flatten().any(|plan| plan.counts_on(account))
+    }
+
     /// Every version of every catalogue.
     pub fn catalogues(&self) -> impl Iterator<Item = &Arc<Catalogue>> {
         self.catalogues.values().flatten()
@@ -412,15 +417,25 @@ impl Library {
             return Err(Unresolved::NeedsNationalAnswer { programme: rule.id.clone() });
         }
         let mut layers = Vec::with_capacity(rule.places.len());
+        let mut has_own_public = true;
         for place in &rule.places {
             match place {
-                Place::Plan(id) => layers.push(self.public_layer(id, claim)?),
+                Place::Plan(id) => match self.public_layer(id, claim) {
+                    Ok(layer) => layers.push(layer),
+                    // Someone else decides, or nobody: what our pack cannot say is not asked of it.
+                    Err(_) if claim.adopted.is_some() || !is_public => has_own_public = false,
+                    Err(unresolved) => return Err(unresolved),
+                },
                 Place::Policy(id) => {
                     if claim.person.policies.iter().any(|policy| policy.product == *id) {
                         layers.push(self.commercial_layer(id, claim)?);
                     }
                 }
             }
+        }
+        if !has_own_public && claim.adopted.is_some() {
+            // Half of an own computation beside an adopted answer would be no computation at all.
+            layers.retain(|layer: &Layer| layer.cover != Cover::Public);
         }
         let catalogue = version_on(self.catalogues.get(&rule.catalogue), date, |catalogue| &catalogue.card)
             .ok_or_else(|| Unresolved::OutsideDates { pack: rule.catalogue.clone(), date })?;
@@ -460,8 +475,12 @@ impl Library {
             }
         };
         let plan = version_on(Some(versions), version_date, |plan| &plan.card)
+            // A policy that is not in force is denied whatever version it was sold under.
+            .or_else(|| versions.last().filter(|_| policy.is_none()).cloned())
             .ok_or_else(|| Unresolved::OutsideDates { pack: id.clone(), date: version_date })?;
-        in_scope(id, &plan, claim, date, policy.map(|(_, policy)| policy))?;
+        if policy.is_some() {
+            in_scope(id, &plan, claim, date, policy.map(|(_, policy)| policy))?;
+        }
         let cover = match policy {
             None => Cover::NotInForce,
             Some((place, policy)) => {

@@ -149,9 +149,16 @@ pub(crate) struct NearStayFile {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreExistingFile {
     pub answer: String,
+    /// `first_cover` or `this_cover`.
+    #[serde(default = "first_cover")]
+    pub before: String,
     #[serde(default)]
     pub diseases: Words,
     pub years: Option<i16>,
+}
+
+fn first_cover() -> String {
+    "first_cover".to_owned()
 }
 
 /// Amounts, `(over, up_to]`.

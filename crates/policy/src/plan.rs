@@ -116,24 +116,41 @@ pub fn completed_years(birthday: Date, day: Date) -> i16 {
     if (day.month(), day.day()) < (birthday.month(), birthday.day()) { years - 1 } else { years }
 }
 
+/// The day before which a registry entry is pre-existing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreExistingBefore {
+    /// The first day of uninterrupted cover: a disease that began while insured is none.
+    FirstCover,
+    /// The first day of this policy period.
+    ThisCover,
+}
+
 /// What makes a registry entry count as pre-existing for a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreExistingRule {
+    /// Before which day.
+    pub before: PreExistingBefore,
     /// What the rule asks for.
     pub answer: Answer,
     /// Disease codes, by prefix; empty: any.
     pub diseases: Vec<Arc<str>>,
-    /// Only entries of so many years before the first day of cover; `None`: of any time before it.
+    /// Only entries of so many years before that day, the first of them included; `None`: of any time before it.
     pub years: Option<i16>,
 }
 
 impl PreExistingRule {
     /// Whether the registry has an entry from before the first day of uninterrupted cover that the rule counts.
     fn holds(&self, circumstances: &Circumstances<'_>) -> bool {
-        let first = circumstances.policy.and_then(Policy::first_day).unwrap_or(circumstances.date);
+        let policy = circumstances.policy;
+        let first = match self.before {
+            PreExistingBefore::FirstCover => policy.and_then(Policy::first_day),
+            PreExistingBefore::ThisCover => policy.and_then(|policy| policy.cover.from),
+        };
+        let first = first.unwrap_or(circumstances.date);
+        let last = first.yesterday().unwrap_or(first);
         circumstances.claim.person.pre_existing.iter().any(|entry| {
             entry.regdate < first
-                && self.years.is_none_or(|years| completed_years(entry.regdate, first) < years)
+                && self.years.is_none_or(|years| completed_years(entry.regdate, last) < years)
                 && (self.diseases.is_empty() || any_prefix(&self.diseases, &entry.dise_code))
         })
     }
@@ -938,4 +955,31 @@ pub struct Plan {
     pub schedule_amounts: Vec<Arc<str>>,
     /// Ratios that it must carry.
     pub schedule_rates: Vec<Arc<str>>,
+}
+
+impl Plan {
+    /// Whether any benefit counts on an account of that name: its own, or one that is shared.
+    pub fn counts_on(&self, account: &str) -> bool {
+        self.benefits.iter().any(|benefit| benefit.counts_on(account))
+    }
+}
+
+impl Benefit {
+    fn counts_on(&self, account: &str) -> bool {
+        let is = |name: &Arc<str>| **name == *account;
+        if is(&self.card.id) {
+            return true;
+        }
+        match &self.pays {
+            Pays::Reimbursement(terms) => {
+                let of_deductible = terms.deductible.iter().any(|deductible| {
+                    is(&deductible.account) || deductible.group.iter().any(|group| is(&group.id))
+                });
+                let of_cap = |limit: &Limit| matches!(limit, Limit::Cap(cap) if is(&cap.account));
+                of_deductible || terms.limits.iter().any(of_cap)
+            }
+            Pays::PerDiem(_) => false,
+            Pays::LumpSum(terms) => terms.less_paid.iter().any(is),
+        }
+    }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bedside_claim::{Cause, HospitalTier, Money, OutOfAreaFiling, Setting, Sex};
-use bedside_policy::plan::{AgeRange, Answer, CareArea, NearStay, PreExistingRule, When};
+use bedside_policy::plan::{AgeRange, Answer, CareArea, NearStay, PreExistingBefore, PreExistingRule, When};
 
 use crate::draw::{Draw, plus_days};
 use crate::programmes::around;
@@ -50,7 +50,8 @@ fn ask(draw: &mut Draw, when: &mut When) {
         17 => {
             let diseases = if draw.one_in(2) { words(draw.some(&["C50", "J"])) } else { Vec::new() };
             let (answer, years) = (draw.of(&[Answer::Yes, Answer::No]), draw.of(&[None, Some(1), Some(2)]));
-            when.pre_existing = Some(PreExistingRule { answer, diseases, years });
+            let before = draw.of(&[PreExistingBefore::FirstCover, PreExistingBefore::ThisCover]);
+            when.pre_existing = Some(PreExistingRule { before, answer, diseases, years });
         }
         18 => when.claim_free_years = Some(draw.of(&[1, 2])),
         19 | 20 => when.visit_number = Some(draw.of(&[2, 3])),

@@ -88,7 +88,9 @@ impl Reading<'_> {
     ) -> Result<Result<(), Reason>, NoValue> {
         let visit_number = self.visit_number(place, benefit);
         let now = Circumstances { date: event.date, event: Some(event), ..place.now(visit_number) };
-        let covers = place.policy.is_some_and(|policy| policy.cover.contains(event.date));
+        let covers = place
+            .policy
+            .is_some_and(|policy| policy.cover.contains(accident_date(event).unwrap_or(event.date)));
         if place.cover != Cover::Public && !covers {
             return Ok(Err(Reason::CoverNotInForce));
         }
@@ -119,14 +121,19 @@ impl Reading<'_> {
             place.key(SharedBy::Person, Period::PolicyPeriod, account, Measure::Paid, "")
         });
         self.meet_if(self.read(&less_key) > 0, "lump sum: less paid");
-        amount = (amount - self.read(&less_key)).max(0);
+        if lump_sum.less_paid.is_some() {
+            amount = amount.min(gate::amount(&lump_sum.sum, &now)? - self.read(&less_key));
+        }
+        amount = amount.max(0);
         if amount == 0 {
             return Ok(Err(Reason::CapUsedUp));
         }
         self.meet(paid_for(lump_sum.paid_for));
         self.add(times, 100);
         self.add(place.own_key(place.plan.term, benefit, Measure::Paid, ""), amount);
-        self.add(less_key, amount);
+        if lump_sum.less_paid.as_ref() != Some(&benefit.card.id) {
+            self.add(less_key, amount);
+        }
         self.answer.to_person.push((place.name(benefit), Some(event.evt_no.clone()), amount));
         Ok(Ok(()))
     }

@@ -6,7 +6,8 @@ use bedside_claim::{
     Cause, Date, Money, Occurrence, OutOfAreaFiling, Policy, PublicSettlement, Rate, Reason, Setting,
 };
 use bedside_policy::plan::{
-    AgeRange, Answer, CareArea, Circumstances, NearStay, Parameter, PreExistingRule, Value, VersionBy, When,
+    AgeRange, Answer, CareArea, Circumstances, NearStay, Parameter, PreExistingBefore, PreExistingRule,
+    Value, VersionBy, When,
 };
 
 use crate::exact::{Fen, fen};
@@ -180,10 +181,16 @@ fn is_near(near: NearStay, now: &Circumstances<'_>) -> bool {
 }
 
 fn registry_agrees(rule: &PreExistingRule, now: &Circumstances<'_>) -> bool {
-    let first = now.policy.and_then(first_day).unwrap_or(now.date);
+    let first = match rule.before {
+        PreExistingBefore::FirstCover => now.policy.and_then(first_day),
+        PreExistingBefore::ThisCover => now.policy.and_then(|policy| policy.cover.from),
+    };
+    let first = first.unwrap_or(now.date);
+    // So many years earlier, that day included: not so many whole years before the day before the first.
+    let day_before = first.yesterday().expect("no policy begins with time");
     let is_there = now.claim.person.pre_existing.iter().any(|entry| {
         entry.regdate < first
-            && rule.years.is_none_or(|years| completed_years(entry.regdate, first) < years)
+            && rule.years.is_none_or(|years| completed_years(entry.regdate, day_before) < years)
             && any(&rule.diseases, |prefix| entry.dise_code.starts_with(&**prefix))
     });
     is_there == says(rule.answer)

@@ -179,6 +179,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) left: Vec<[Fen; 4]>,
     /// What commercial layers have paid of each part.
     pub(crate) commercial: Vec<[Fen; 4]>,
+    /// The part of the bill that no layer may pay: an account has.
+    pub(crate) reserved: Fen,
     /// What limits left unused of the bases of the layer's benefits so far.
     pub(crate) unused: BTreeMap<Arc<str>, Fen>,
     /// What all payers have paid of the bill.
@@ -206,11 +208,13 @@ pub(crate) fn settle(
     let mut real = Reading::of(claim, accumulators);
     (real.used, real.met) = (reading.used, reading.met);
     real.adopt_funds(adopted);
-    let hospital_and_account = real.adopt_hospital_and_account(adopted);
+    real.answer.hospital = fen(adopted.hosp_part_amt);
+    let hospital = real.spread_over(fen(adopted.hosp_part_amt), FUNDS_PAY);
+    real.reserved = fen(adopted.acct_pay);
     real.run_layers(programme, |layer| layer.cover != Cover::Public)?;
-    for column in &hospital_and_account {
-        real.write_column(&[column]);
-    }
+    let account = real.spread_over(fen(adopted.acct_pay), ACCOUNT_PAYS);
+    real.write_column(&[&hospital]);
+    real.write_column(&[&account]);
     real.pay_cash();
     Ok(real.finished())
 }
@@ -229,6 +233,7 @@ impl<'a> Reading<'a> {
             left: gross.clone(),
             commercial: vec![[0; 4]; gross.len()],
             unused: BTreeMap::new(),
+            reserved: 0,
             paid: 0,
             used: accumulators.iter().map(|(key, value)| (key.clone(), fen(value))).collect(),
             answer: Answer { shares: vec![Vec::new(); gross.len()], ..Answer::default() },
@@ -256,12 +261,6 @@ impl<'a> Reading<'a> {
             self.answer.payments.push(((Arc::from("platform"), Arc::from(kind.name())), fen(*amount)));
         }
         self.answer.deductible = fen(adopted.act_pay_dedc);
-    }
-
-    fn adopt_hospital_and_account(&mut self, adopted: &AdoptedResult) -> [Vec<(Cell, Fen)>; 2] {
-        self.answer.hospital = fen(adopted.hosp_part_amt);
-        let hospital = self.spread_over(fen(adopted.hosp_part_amt), FUNDS_PAY);
-        [hospital, self.spread_over(fen(adopted.acct_pay), ACCOUNT_PAYS)]
     }
 
     /// As much as the first pool has, then the next; within a pool in proportion.

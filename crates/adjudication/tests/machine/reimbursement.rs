@@ -95,6 +95,7 @@ impl Reading<'_> {
             whole = whole.min(unused);
         }
         if whole <= 0 {
+            self.fill(place, reimbursement, &now, &cells)?;
             self.deny(place, benefit, Reason::NothingInBase);
             return Ok(());
         }
@@ -142,6 +143,32 @@ impl Reading<'_> {
             return Ok(());
         }
         self.book(place, benefit, reimbursement, &cells, amount);
+        Ok(())
+    }
+
+    /// What other cover paid fills a deductible of a period also where it left nothing.
+    fn fill(
+        &mut self,
+        place: &Place<'_>,
+        reimbursement: &Reimbursement,
+        now: &Circumstances<'_>,
+        cells: &[Cell],
+    ) -> Result<(), NoValue> {
+        let Some(deductible) = &reimbursement.deductible else { return Ok(()) };
+        if deductible.rule == DeductibleRule::PerVisit || deductible.filled_by == FilledBy::Own {
+            return Ok(());
+        }
+        let mut standard = gate::amount(&deductible.standard, now)?;
+        if let Some(decrease) = &deductible.decrease {
+            let by = gate::amount(&decrease.by, now)? * (i128::from(now.visit_number) - 1);
+            standard = (standard - by).max(gate::amount(&decrease.floor, now)?);
+        }
+        let key =
+            place.key(deductible.shared_by, deductible.period, &deductible.account, Measure::Deductible, "");
+        let paid: Fen = cells.iter().map(|cell| self.commercial[cell.line][cell.pool]).sum();
+        let filled = (standard - self.read(&key)).max(0).min(paid.max(0));
+        self.meet_if(filled > 0, "filled by other commercial cover");
+        self.add(key, filled);
         Ok(())
     }
 
@@ -352,11 +379,10 @@ impl Reading<'_> {
     /// What is left of the cells that count.
     /// What is left of the charges, refunds taken off, of which a cell counts.
     fn left_of(&self, cells: &[Cell]) -> Fen {
-        self.groups_that_count(cells)
-            .iter()
-            .flatten()
-            .map(|cell| self.left[cells[*cell].line][cells[*cell].pool])
-            .sum()
+        let groups = self.groups_that_count(cells);
+        let of_groups: Fen =
+            groups.iter().flatten().map(|cell| self.left[cells[*cell].line][cells[*cell].pool]).sum();
+        of_groups.min(self.left.iter().flatten().sum::<Fen>() - self.reserved)
     }
 
     /// The cells of a charge and its refunds in one part, for each charge of which one counts.

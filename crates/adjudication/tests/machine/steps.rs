@@ -86,10 +86,11 @@ impl Chain {
                 self.amount = fen(*amount);
                 self.amount == fen(*rate) * Fen::from(*paid_days)
             }
-            Step::LumpSum { sum, share, less, amount, .. } => {
+            Step::LumpSum { sum, share, less, paid, amount, .. } => {
                 self.is_fixed = true;
                 self.amount = fen(*amount);
-                self.amount == (at_rate(fen(*sum), *share) - fen(*less)).max(0)
+                let of_share = at_rate(fen(*sum), *share) - fen(*less);
+                self.amount == of_share.min(fen(*sum) - fen(*paid)).max(0)
             }
             Step::Limit { before, after, .. } => {
                 if self.has_bands {

@@ -141,13 +141,23 @@ pub(crate) fn layers<'a>(packs: &'a Packs, claim: &Claim) -> Option<Vec<Applies<
         if layer.only_with_policy && held().next().is_none() {
             continue;
         }
-        let plan = packs.plans.iter().find(|plan| {
+        let versions = || packs.plans.iter().filter(|plan| plan.id == layer.pack);
+        let on_the_day = versions().find(|plan| {
             let day = claim.visit.date(plan.date_rule);
-            plan.id == layer.pack && plan.from <= day && day < plan.until
-        })?;
-        let day = claim.visit.date(plan.date_rule);
-        let covers = held().filter(|policy| policy.cover.contains(day)).count();
-        if layer.only_with_policy && covers > 1 || unmet(&plan.scope, claim, plan.date_rule).is_some() {
+            plan.from <= day && day < plan.until
+        });
+        let covering = |plan: &Plan| {
+            let day = claim.visit.date(plan.date_rule);
+            held().filter(|policy| policy.cover.contains(day)).count()
+        };
+        // A policy that is not in force is denied whatever version it was sold under.
+        let denied = || versions().next_back().filter(|plan| layer.only_with_policy && covering(plan) == 0);
+        let plan = on_the_day.or_else(denied)?;
+        let covers = covering(plan);
+        let decides = !layer.only_with_policy || covers == 1;
+        if layer.only_with_policy && covers > 1
+            || decides && unmet(&plan.scope, claim, plan.date_rule).is_some()
+        {
             return None;
         }
         layers.push(Applies { plan, in_force: !layer.only_with_policy || covers == 1 });

@@ -40,6 +40,14 @@ fn event(reader: &mut Reader, place: Place<'_>, row: &v1::EvtInfo, visit: Option
         reader.fault(place, "evt_date", InvalidCode::DateOrder, &row.evt_date, allowed);
         return None;
     }
+    let accident = reader.optional_date(place, "acdt_date", &row.acdt_date, Era::Life);
+    if let (Some(date), Some(Some(accident))) = (date, accident)
+        && accident > date
+    {
+        let allowed = Phrase::fixed("不晚于同行 evt_date", "not after evt_date of the row");
+        reader.fault(place, "acdt_date", InvalidCode::DateOrder, &row.acdt_date, allowed);
+        return None;
+    }
     let occurrence = match kind? {
         OccurrenceKind::Diagnosis => {
             belongs_elsewhere(reader, place, row, &["grade", "prior_grade", "acdt_date"])?;
@@ -53,17 +61,11 @@ fn event(reader: &mut Reader, place: Place<'_>, row: &v1::EvtInfo, visit: Option
                 "" => Some(None),
                 text => grade(reader, place, "prior_grade", text).map(Some),
             };
-            let accident_date = reader.optional_date(place, "acdt_date", &row.acdt_date, Era::Life);
-            Occurrence::Disability {
-                grade: assessed?,
-                prior_grade: prior_grade?,
-                accident_date: accident_date?,
-            }
+            Occurrence::Disability { grade: assessed?, prior_grade: prior_grade?, accident_date: accident? }
         }
         OccurrenceKind::Death => {
             belongs_elsewhere(reader, place, row, &["diag_code", "grade", "prior_grade"])?;
-            let accident_date = reader.optional_date(place, "acdt_date", &row.acdt_date, Era::Life);
-            Occurrence::Death { accident_date: accident_date? }
+            Occurrence::Death { accident_date: accident? }
         }
         OccurrenceKind::Care => {
             belongs_elsewhere(reader, place, row, &["diag_code", "prior_grade", "acdt_date"])?;

@@ -27,7 +27,8 @@ pub(super) fn read(
     let policies = policies(reader, &request.policyinfo);
     let pre_existing =
         rows(&request.preexinfo, |index, row| pre_existing(reader, Place::Row("preexinfo", index), row));
-    let relatives = relatives(reader, &request.mulaidinfo);
+    let own = request.baseinfo.as_ref().map_or("", |base| &base.psn_no);
+    let relatives = relatives(reader, &request.mulaidinfo, own);
     let Base { psn_no, gend, brdy, family_no } = base?;
     let (insurance, balc) = paying?;
     Some(Person {
@@ -56,9 +57,16 @@ fn pre_existing(reader: &mut Reader, place: Place<'_>, row: &v1::PreExInfo) -> O
     Some(PreExisting { dise_code: dise_code?, regdate: regdate? })
 }
 
-fn relatives(reader: &mut Reader, infos: &[v1::MulAidInfo]) -> Option<Vec<Relative>> {
+fn relatives(reader: &mut Reader, infos: &[v1::MulAidInfo], own: &str) -> Option<Vec<Relative>> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, row) in infos.iter().enumerate() {
+        if row.psn_no == own {
+            // The own balance would pay twice.
+            let allowed = Phrase::fixed("患者以外的人员", "another person than the patient");
+            let place = Place::Row("mulaidinfo", index);
+            reader.fault(place, "psn_no", InvalidCode::DuplicateRow, &row.psn_no, allowed);
+            return None;
+        }
         if let Some(first) = seen.insert(&row.psn_no, index) {
             let allowed = Phrase::made(
                 format!("与 mulaidinfo[{first}] 不同的人员"),

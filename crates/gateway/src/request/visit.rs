@@ -31,6 +31,20 @@ pub(super) fn read(reader: &mut Reader, request: &v1::SettleBillRequest) -> Opti
     let admission = admission?;
     let endtime_of = endtime?;
     let Admission { icu_days, .. } = admission;
+    let is_stay = admission.setting == Setting::Inpatient;
+    if is_stay && admission.related_stay.is_some() {
+        let allowed = Phrase::fixed("住院为空", "empty on a stay");
+        let value = request.mdtrtinfo.as_ref().map_or("", |info| &info.rel_stay_begndate);
+        let place = Place::Node("mdtrtinfo");
+        reader.fault(place, "rel_stay_begndate", InvalidCode::Differs, value, allowed);
+        return None;
+    }
+    if !is_stay && icu_days > 0 {
+        let allowed = Phrase::fixed("门诊为空或 0", "empty or 0 on a visit that is no stay");
+        let value = icu_days.to_string();
+        reader.fault(Place::Node("mdtrtinfo"), "icu_days", InvalidCode::Differs, &value, allowed);
+        return None;
+    }
     let stay_days = (endtime_of.date() - admission.begntime.date()).get_days() + 1;
     if i32::from(icu_days) > stay_days {
         let allowed = Phrase::made(format!("至多 {stay_days} 天"), format!("up to {stay_days} days"));

@@ -65,6 +65,17 @@ fn what_does_not_fit_is_told_by_field() {
             message.mulaidinfo = vec![row.clone(), row];
         }),
         fault(|message| message.preexinfo = vec![v1::PreExInfo::default()]),
+        fault(|message| {
+            let own = message.baseinfo.as_ref().unwrap().psn_no.clone();
+            message.mulaidinfo = vec![v1::MulAidInfo { psn_no: own, balc: "1".to_owned() }];
+        }),
+        fault(|message| {
+            message.evtinfo = vec![v1::EvtInfo { acdt_date: "2026-03-11".to_owned(), ..event("death") }];
+        }),
+        fault(|message| {
+            visit(message).rel_stay_begndate = "2026-02-01".to_owned();
+            visit(message).rel_stay_enddate = "2026-02-02".to_owned();
+        }),
     ];
     let expected = [
         "differs: `insuinfo[0].past_year_balc` is *** (7 characters); allowed: no more than balc of the row",
@@ -88,6 +99,9 @@ fn what_does_not_fit_is_told_by_field() {
         "required: `mulaidinfo[0].balc` is empty; allowed: ",
         "duplicate_row: `mulaidinfo[1].psn_no` is *** (1 characters); allowed: another person than mulaidinfo[0] names",
         "required: `preexinfo[0].dise_code` is empty; allowed: up to 20 characters",
+        "duplicate_row: `mulaidinfo[0].psn_no` is *** (26 characters); allowed: another person than the patient",
+        "date_order: `evtinfo[0].acdt_date` is *** (10 characters); allowed: not after evt_date of the row",
+        "differs: `mdtrtinfo.rel_stay_begndate` is `2026-02-01`; allowed: empty on a stay",
     ];
     for (told, expected) in told.iter().zip(expected) {
         assert!(told.starts_with(expected), "{told}\n{expected}");

@@ -2,10 +2,10 @@
 
 use bedside_claim::{Cause, HospitalTier, Money, Setting, Sex};
 
-use super::words::{Checked, amount, answer, arcs, each, named, span};
+use super::words::{Checked, amount, answer, arcs, each, named, span, word};
 use crate::error::PackProblem;
 use crate::pack_file::{AgeFile, BillTotalFile, PreExistingFile, WhenFile, Words};
-use crate::plan::{AgeRange, CareArea, NearStay, PreExistingRule, When};
+use crate::plan::{AgeRange, CareArea, NearStay, PreExistingBefore, PreExistingRule, When};
 
 pub(super) fn causes(place: &str, words: &Words) -> Checked<Vec<Cause>> {
     each(place, words, &named(Cause::ALL, Cause::name))
@@ -75,7 +75,9 @@ fn pre_existing(place: &str, file: &PreExistingFile) -> Checked<PreExistingRule>
         return Err(PackProblem::EmptyValidity { place: format!("{place}.years") });
     }
     let answer = answer(format!("{place}.answer"), &file.answer)?;
-    Ok(PreExistingRule { answer, diseases: arcs(&file.diseases), years: file.years })
+    let days = [("first_cover", PreExistingBefore::FirstCover), ("this_cover", PreExistingBefore::ThisCover)];
+    let before = word(format!("{place}.before"), &file.before, &days)?;
+    Ok(PreExistingRule { before, answer, diseases: arcs(&file.diseases), years: file.years })
 }
 
 fn bill_total(place: &str, file: &BillTotalFile) -> Checked<(Money, Option<Money>)> {

@@ -161,16 +161,8 @@ impl Run<'_> {
         if filled.is_zero() {
             return Ok(());
         }
-        desk.steps.push(Step::Deductible {
-            benefit: self.card(),
-            rule: deductible.rule,
-            period: deductible.period,
-            filled,
-            standard,
-            charged_before: before,
-            charged: Money::ZERO,
-            citation: deductible.standard.citation.clone(),
-        });
+        let charge = Charge { standard, before, now: Money::ZERO };
+        desk.steps.push(self.charge_step(deductible, &charge, filled));
         desk.usage.add(self.charged_key(deductible), filled)
     }
 
@@ -225,19 +217,24 @@ impl Run<'_> {
             }
         }
         let now = need.at_most(base);
-        desk.steps.push(Step::Deductible {
+        let charge = Charge { standard, before, now };
+        desk.steps.push(self.charge_step(deductible, &charge, filled));
+        desk.usage.add(self.charged_key(deductible), now.plus(filled)?)?;
+        desk.usage.add(group_key, now)?;
+        Ok(charge)
+    }
+
+    fn charge_step(&self, deductible: &Deductible, charge: &Charge, filled: Money) -> Step {
+        Step::Deductible {
             benefit: self.card(),
             rule: deductible.rule,
             period: deductible.period,
             filled,
-            standard,
-            charged_before: before,
-            charged: now,
+            standard: charge.standard,
+            charged_before: charge.before,
+            charged: charge.now,
             citation: deductible.standard.citation.clone(),
-        });
-        desk.usage.add(self.charged_key(deductible), now.plus(filled)?)?;
-        desk.usage.add(group_key, now)?;
-        Ok(Charge { standard, before, now })
+        }
     }
 
     fn group_key(&self, deductible: &Deductible) -> Option<AccumulatorKey> {

@@ -62,7 +62,11 @@ pub(crate) fn run(shared: &Shared, writer: Writer, commands: &Receiver<Command>)
     if let Err(error) = shared.checkpoint.sync() {
         tracing::warn!(%error, "the checkpoint was not synced at the end");
     }
-    if let Err(error) = shared.tables.hand_over() {
+    // A hand-over that hangs holds nobody who closes the ledger, just like a write that does.
+    shared.watch.begin();
+    let handed_over = shared.tables.hand_over();
+    shared.watch.end();
+    if let Err(error) = handed_over {
         // Nothing is lost: the journal has it, and the next opening applies it again.
         tracing::warn!(%error, "the tables were not handed over at the end");
         return;

@@ -246,7 +246,7 @@ impl Tables {
         hash: Hash,
         position: Position,
     ) -> Result<Applied, TablesError> {
-        guarded(|| {
+        let applied = guarded(|| {
             let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
             let mut next = *totals;
             let mut batch = sled::Batch::default();
@@ -267,12 +267,22 @@ impl Tables {
             self.db.apply_batch(batch)?;
             *totals = next;
             Ok(applied)
-        })
+        });
+        self.or_left_open(applied)
     }
 
     /// Hands what is in memory to the operating system, so that less is applied again at the next opening.
     pub(crate) fn hand_over(&self) -> Result<(), TablesError> {
-        guarded(|| Ok(self.db.flush().map(drop)?))
+        self.or_left_open(guarded(|| Ok(self.db.flush().map(drop)?)))
+    }
+
+    /// sled flushes once more when it is closed, and after an error of its file that flush may never return: what has
+    /// failed to write is left open until the process ends. Nothing is lost, the journal has it.
+    fn or_left_open<T>(&self, written: Result<T, TablesError>) -> Result<T, TablesError> {
+        if written.is_err() {
+            std::mem::forget(self.db.clone());
+        }
+        written
     }
 }
 

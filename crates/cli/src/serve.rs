@@ -39,6 +39,9 @@ pub(crate) struct ServeArguments {
     /// Seconds that calls under way have once a shutdown began.
     #[arg(long, env = "BEDSIDE_DRAIN_S", default_value_t = 15)]
     drain_s: u64,
+    /// Seconds that the disk has for one write; past them the gateway stops as after a disk error.
+    #[arg(long, env = "BEDSIDE_WRITE_DEADLINE_S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    write_deadline_s: u64,
     #[command(flatten)]
     packs: PacksArgument,
 }
@@ -60,7 +63,9 @@ async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>
     config.reflection = arguments.reflection;
     config.drain = Duration::from_secs(arguments.drain_s);
     let gateway = Gateway::bind(config).await.map_err(Failure::wrong_input)?;
-    let ledger = Ledger::open(LedgerConfig::at(&arguments.data)).map_err(Failure::fault)?;
+    let write_deadline = Duration::from_secs(arguments.write_deadline_s);
+    let ledger = Ledger::open(LedgerConfig { write_deadline, ..LedgerConfig::at(&arguments.data) });
+    let ledger = ledger.map_err(Failure::fault)?;
     let report = ledger.open_report();
     tracing::info!(records = report.records, replayed = report.replayed, ?report.tail_cut, ?report.tables_rebuilt, "ledger open");
     print(&format!("bedside listens on {}\n", gateway.local_addr()))?;

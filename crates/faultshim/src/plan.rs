@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Short,
     /// From here on nothing can grow: `ENOSPC`.
     Full,
+    /// The operation never returns, and no later one begins: a disk that is gone without an error.
+    Stall,
 }
 
 /// The settings.
@@ -29,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) under: PathBuf,
     /// `FAULT_AT`: the operation, from 1.
     pub(crate) at: u64,
-    /// `FAULT_KIND`: `kill-before`, `kill-middle`, `kill-after`, `error`, `short`, `full`.
+    /// `FAULT_KIND`: `kill-before`, `kill-middle`, `kill-after`, `error`, `short`, `full`, `stall`.
     pub(crate) fault: Fault,
     /// `FAULT_POWER`: when the process ends, what was not synced is lost with it. 0 loses all of it, any other number
     /// is the seed of which sectors and names are lost.
@@ -49,6 +51,7 @@ impl Plan {
             "error" => Fault::Error,
             "short" => Fault::Short,
             "full" => Fault::Full,
+            "stall" => Fault::Stall,
             _ => Fault::Nothing,
         };
         Some(Plan {

@@ -43,6 +43,7 @@ pub(crate) struct World {
 }
 
 static DYING: AtomicBool = AtomicBool::new(false);
+static STALLED: AtomicBool = AtomicBool::new(false);
 
 fn world() -> Option<&'static (&'static Plan, Mutex<World>)> {
     static WORLD: OnceLock<Option<(&'static Plan, Mutex<World>)>> = OnceLock::new();
@@ -78,6 +79,10 @@ pub(crate) fn hold_if_dying() {
 }
 
 extern "C" fn at_exit() {
+    // The stalled operation keeps the lock.
+    if STALLED.load(Ordering::SeqCst) {
+        return;
+    }
     if let Some((_, world)) = world() {
         let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
         world.report("end", Path::new(""));
@@ -107,6 +112,10 @@ impl World {
             Fault::KillAfter => Turn::DoThenEnd,
             Fault::Error => Turn::Fail(libc::EIO),
             Fault::Short => Turn::Short,
+            Fault::Stall => {
+                STALLED.store(true, Ordering::SeqCst);
+                sys::wait_for_ever()
+            }
         }
     }
 

@@ -298,16 +298,22 @@ impl Desk {
         self.ledger.settlement(&self.tenant, setl_id).map_err(|error| self.read_refusal(&error))
     }
 
-    /// Waits for the committer; past the deadline the outcome is unknown to the caller, though not to the ledger.
+    /// Waits for the committer; past the deadline the outcome is unknown to the caller, though not to the ledger. A
+    /// committer that hangs in a write answers nobody: its callers learn that the ledger has stopped.
     async fn wait<T>(&self, answer: oneshot::Receiver<T>, deadline: Deadline) -> Result<T, Refusal> {
-        match tokio::time::timeout_at(deadline.instant(), answer).await {
-            Ok(Ok(committed)) => Ok(committed),
-            Ok(Err(_)) => Err(self.stop()),
-            Err(_) => Err(Refusal::OutcomeUnknown),
-        }
+        let mut stopped = self.stopped();
+        let answered = async {
+            tokio::select! {
+                biased;
+                committed = answer => committed.map_err(|_| self.stop()),
+                _ = stopped.wait_for(|stopped| *stopped) => Err(Refusal::Stopped),
+            }
+        };
+        tokio::time::timeout_at(deadline.instant(), answered).await.unwrap_or(Err(Refusal::OutcomeUnknown))
     }
 
-    fn stop(&self) -> Refusal {
+    /// Lets the calls under way go; the ledger has stopped.
+    pub(crate) fn stop(&self) -> Refusal {
         self.stopped.send_replace(true);
         Refusal::Stopped
     }

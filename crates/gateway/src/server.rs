@@ -190,6 +190,7 @@ impl Gateway {
         set_health(&reporter, ServingStatus::Serving).await;
         let watching = tokio::spawn(watch_ledger(desk.clone(), reporter.clone()));
 
+        let door = desk.clone();
         let caps = Caps { settle: limits.deadline_settle, check: limits.deadline_check };
         let service = BedsideServiceServer::new(Service { desk, caps })
             .max_decoding_message_size(limits.message_bytes)
@@ -218,6 +219,9 @@ impl Gateway {
             served = &mut serving => served.map(|()| Served::Drained),
             () = &mut shutdown => {
                 watching.abort();
+                if door.ledger_stopped().is_some() {
+                    door.stop();
+                }
                 set_health(&reporter, ServingStatus::NotServing).await;
                 tracing::info!("draining");
                 let _ = draining.send(());
@@ -270,5 +274,6 @@ async fn watch_ledger(desk: Desk, reporter: HealthReporter) {
         let _ = tokio::time::timeout(HEALTH_INTERVAL, stopped.changed()).await;
     };
     tracing::error!(%reason, "the ledger has stopped, the gateway is not ready");
+    desk.stop();
     set_health(&reporter, ServingStatus::NotServing).await;
 }

@@ -5,7 +5,8 @@
 //! band the difference of two rounded products is at most the slice.
 
 use bedside_claim::{
-    AccumulatorKey, BenefitCard, DeductibleRule, Fault, Measure, Money, Payment, Period, Rate, Reason, Step,
+    AccumulatorKey, BenefitCard, DeductibleRule, Fall, Fault, GroupCharge, Idle, Measure, Money, Payment,
+    Period, Rate, Reason, Step,
 };
 use bedside_policy::{
     Amounts, Band, BandEdges, Benefit, Cap, Deductible, FactorRule, FilledBy, Limit, PaidLimit, Parameter,
@@ -156,13 +157,13 @@ impl Run<'_> {
         if deductible.rule == DeductibleRule::PerVisit || deductible.filled_by == FilledBy::Own {
             return Ok(());
         }
-        let (standard, before) = (self.standard(deductible)?, self.charged_before(deductible, desk));
+        let ((standard, fall), before) = (self.standard(deductible)?, self.charged_before(deductible, desk));
         let filled = self.filled(deductible, standard.minus(before)?.or_zero(), desk)?;
         if filled.is_zero() {
             return Ok(());
         }
         let charge = Charge { standard, before, now: Money::ZERO };
-        desk.steps.push(self.charge_step(deductible, &charge, filled));
+        desk.steps.push(self.charge_step(deductible, &charge, filled, (fall, None)));
         desk.usage.add(self.charged_key(deductible), filled)
     }
 
@@ -191,7 +192,7 @@ impl Run<'_> {
         let reading = self.reading;
         let key =
             |measure| reading.key(deductible.shared_by, deductible.period, &deductible.account, measure);
-        let of_visit = self.standard(deductible)?;
+        let (of_visit, fall) = self.standard(deductible)?;
         let before = self.charged_before(deductible, desk);
         let mut standard = of_visit;
         if deductible.rule == DeductibleRule::HighestLessCharged
@@ -207,24 +208,30 @@ impl Run<'_> {
         let filled = self.filled(deductible, need, desk)?;
         need = need.minus(filled)?;
         let group_key = self.group_key(deductible);
-        if let Some(group) = &deductible.group {
-            let charged = desk.usage.of(group_key.as_ref());
-            if let Some(minimum) = &group.minimum {
-                need = need.max(reading.value(minimum)?.minus(charged)?.or_zero());
+        let group = self.group_charge(deductible, desk.usage.of(group_key.as_ref()))?;
+        if let Some(GroupCharge { minimum, maximum, charged_before }) = group {
+            if let Some(minimum) = minimum {
+                need = need.max(minimum.minus(charged_before)?.or_zero());
             }
-            if let Some(maximum) = &group.maximum {
-                need = need.at_most(reading.value(maximum)?.minus(charged)?.or_zero());
+            if let Some(maximum) = maximum {
+                need = need.at_most(maximum.minus(charged_before)?.or_zero());
             }
         }
         let now = need.at_most(base);
         let charge = Charge { standard, before, now };
-        desk.steps.push(self.charge_step(deductible, &charge, filled));
+        desk.steps.push(self.charge_step(deductible, &charge, filled, (fall, group)));
         desk.usage.add(self.charged_key(deductible), now.plus(filled)?)?;
         desk.usage.add(group_key, now)?;
         Ok(charge)
     }
 
-    fn charge_step(&self, deductible: &Deductible, charge: &Charge, filled: Money) -> Step {
+    fn charge_step(
+        &self,
+        deductible: &Deductible,
+        charge: &Charge,
+        filled: Money,
+        (fall, group): (Option<Fall>, Option<GroupCharge>),
+    ) -> Step {
         Step::Deductible {
             benefit: self.card(),
             rule: deductible.rule,
@@ -233,8 +240,27 @@ impl Run<'_> {
             standard: charge.standard,
             charged_before: charge.before,
             charged: charge.now,
+            fall: fall.map(Box::new),
+            group: group.map(Box::new),
             citation: deductible.standard.citation.clone(),
         }
+    }
+
+    /// What the group's minimum and maximum are, and what it was charged before.
+    fn group_charge(
+        &self,
+        deductible: &Deductible,
+        charged_before: Money,
+    ) -> Result<Option<GroupCharge>, Fault> {
+        let Some(group) = &deductible.group else { return Ok(None) };
+        let value = |limit: &Option<Parameter<Money>>| {
+            limit.as_ref().map(|limit| self.reading.value(limit)).transpose()
+        };
+        Ok(Some(GroupCharge {
+            minimum: value(&group.minimum)?,
+            maximum: value(&group.maximum)?,
+            charged_before,
+        }))
     }
 
     fn group_key(&self, deductible: &Deductible) -> Option<AccumulatorKey> {
@@ -242,15 +268,16 @@ impl Run<'_> {
         self.reading.key(SharedBy::Person, group.period, &group.id, Measure::Deductible)
     }
 
-    /// The standard of this visit.
-    fn standard(&self, deductible: &Deductible) -> Result<Money, Fault> {
-        let standard = self.reading.value(&deductible.standard)?;
-        let Some(decrease) = &deductible.decrease else { return Ok(standard) };
+    /// The standard of this visit, and how it fell.
+    fn standard(&self, deductible: &Deductible) -> Result<(Money, Option<Fall>), Fault> {
+        let full = self.reading.value(&deductible.standard)?;
+        let Some(decrease) = &deductible.decrease else { return Ok((full, None)) };
         let by = self.reading.value(&decrease.by)?;
         let floor = self.reading.value(&decrease.floor)?;
-        let visits_before = i64::from(self.reading.visit_number()) - 1;
-        let fallen = by.units().checked_mul(visits_before).ok_or(Fault::OutOfRange)?;
-        Ok(standard.minus(Money::from_units(fallen))?.max(floor))
+        let visits_before = self.reading.visit_number().saturating_sub(1);
+        let fallen = by.units().checked_mul(i64::from(visits_before)).ok_or(Fault::OutOfRange)?;
+        let standard = full.minus(Money::from_units(fallen))?.max(floor);
+        Ok((standard, Some(Fall { full, by, visits_before: u32::from(visits_before), floor })))
     }
 
     /// The scale that the base climbs, from where earlier visits of the period have left it.
@@ -305,17 +332,12 @@ impl Run<'_> {
         let limit = self.reading.value(&cap.limit)?;
         let used = desk.usage.of(self.paid_key(cap).as_ref());
         let after = amount.at_most(limit.minus(used)?.or_zero());
-        if after < amount {
-            desk.steps.push(Step::Cap {
-                benefit: self.card(),
-                period: cap.period,
-                limit,
-                used,
-                before: amount,
-                after,
-                citation: cap.limit.citation.clone(),
-            });
-        }
+        let (benefit, period, citation) = (self.card(), cap.period, cap.limit.citation.clone());
+        desk.steps.push(if after < amount {
+            Step::Cap { benefit, period, limit, used, before: amount, after, citation }
+        } else {
+            Step::Idle { benefit, rule: Idle::CapWithin { period, limit, used, amount }, citation }
+        });
         Ok(after)
     }
 
@@ -329,17 +351,12 @@ impl Run<'_> {
         let of = self.reading.claim.bill.medfee_sumamt();
         let paid = Money::sum(desk.payments.iter().map(|payment| payment.amount))?;
         let after = amount.at_most(of.at_rate(rate)?.minus(paid)?.or_zero());
-        if after < amount {
-            desk.steps.push(Step::Ceiling {
-                benefit: self.card(),
-                rate,
-                of,
-                paid,
-                before: amount,
-                after,
-                citation: ceiling.citation.clone(),
-            });
-        }
+        let (benefit, citation) = (self.card(), ceiling.citation.clone());
+        desk.steps.push(if after < amount {
+            Step::Ceiling { benefit, rate, of, paid, before: amount, after, citation }
+        } else {
+            Step::Idle { benefit, rule: Idle::CeilingWithin { rate, of, paid, amount }, citation }
+        });
         Ok(after)
     }
 
@@ -414,9 +431,8 @@ impl Scale<'_> {
     /// What bands and factors give for the first `excess` of the stretch; explains itself where steps are wanted.
     fn pays(&self, excess: Money, mut steps: Option<&mut Vec<Step>>) -> Result<Money, Fault> {
         let benefit = &self.run.benefit.card;
-        if let (Some((rate, parameter)), Some(steps)) = (self.replaced, steps.as_deref_mut()) {
-            let citation = parameter.citation.clone();
-            steps.push(Step::Replaced { benefit: benefit.clone(), rate, citation });
+        if let Some(steps) = steps.as_deref_mut() {
+            self.explain_replacing(steps);
         }
         let until = self.from.plus(excess)?;
         let mut amount = Money::ZERO;
@@ -424,10 +440,12 @@ impl Scale<'_> {
             amount = amount.plus(self.band(band, until, steps.as_deref_mut())?)?;
         }
         for factor in self.run.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Multiply) {
-            let Some(rate) = self.run.reading.optional(&factor.rate) else { continue };
-            if rate == Rate::ONE {
+            let Some(rate) = self.run.reading.optional(&factor.rate) else {
+                if let Some(steps) = steps.as_deref_mut() {
+                    steps.push(self.idle(Idle::Factor, &factor.rate));
+                }
                 continue;
-            }
+            };
             let after = amount.at_rate(rate)?;
             if let Some(steps) = steps.as_deref_mut() {
                 let (benefit, citation) = (benefit.clone(), factor.rate.citation.clone());
@@ -436,6 +454,25 @@ impl Scale<'_> {
             amount = after;
         }
         Ok(amount)
+    }
+
+    /// Which replacing rates act, and which do not.
+    fn explain_replacing(&self, steps: &mut Vec<Step>) {
+        for factor in self.run.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Replace) {
+            match self.replaced {
+                Some((rate, parameter)) if std::ptr::eq(parameter, &raw const factor.rate) => {
+                    let (benefit, citation) = (self.run.card(), parameter.citation.clone());
+                    steps.push(Step::Replaced { benefit, rate, citation });
+                    // Later ones are not asked.
+                    return;
+                }
+                _ => steps.push(self.idle(Idle::Factor, &factor.rate)),
+            }
+        }
+    }
+
+    fn idle<T>(&self, rule: Idle, parameter: &Parameter<T>) -> Step {
+        Step::Idle { benefit: self.run.card(), rule, citation: parameter.citation.clone() }
     }
 
     /// What one band gives for the stretch up to `until`.
@@ -451,6 +488,14 @@ impl Scale<'_> {
         let (before, after) = (filled(self.from)?, filled(until)?);
         let slice = after.minus(before)?;
         if slice.is_zero() {
+            if let Some(steps) = steps {
+                let Band { from, until, rate } = band;
+                let (from, until) = (*from, *until);
+                let reached = self.from.plus(Money::from_units(1))? > lower;
+                let rule =
+                    if reached { Idle::BandFilled { from, until } } else { Idle::BandAbove { from, until } };
+                steps.push(self.idle(rule, rate));
+            }
             return Ok(Money::ZERO);
         }
         let (rate, citation) = match self.replaced {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccumulatorKey, Bill, Citation, Fault, LimitPer, LimitUnit, Line, Measure, Money, Overflow, Period,
+    AccumulatorKey, Bill, Citation, Fault, Idle, LimitPer, LimitUnit, Line, Measure, Money, Overflow, Period,
     Quantity, Step,
 };
 use bedside_policy::{Benefit, InnerLimit, LimitAmount, LineSelector, PaidLimit, SharedBy};
@@ -37,6 +37,7 @@ pub(crate) fn apply(
     let mut uses = Uses::new();
     for limit in limits {
         let limiting = Limiting { benefit, scope: Scope::of_base(limit), reading };
+        let said = steps.len();
         for subject in limiting.subjects(remainder) {
             match &limit.amount {
                 LimitAmount::Money(amount) => {
@@ -54,6 +55,9 @@ pub(crate) fn apply(
                     uses.push((key, taken));
                 }
             }
+        }
+        if steps.len() == said {
+            limiting.explain_idle(&limit.amount, remainder, steps)?;
         }
     }
     Ok(uses)
@@ -75,9 +79,14 @@ pub(crate) fn cut_paid(
 ) -> Result<(), Fault> {
     let limiting = Limiting { benefit, scope: Scope::of_paid(limit), reading };
     let (amount, citation) = (reading.value(&limit.limit)?, &limit.limit.citation);
-    for subject in limiting.subjects(remainder) {
-        let used = usage.of(limiting.key(&subject, Measure::Paid).as_ref());
-        limiting.cut_amount(&subject, (amount, used), citation, remainder, steps)?;
+    let (said, subjects) = (steps.len(), limiting.subjects(remainder));
+    for subject in &subjects {
+        let used = usage.of(limiting.key(subject, Measure::Paid).as_ref());
+        limiting.cut_amount(subject, (amount, used), citation, remainder, steps)?;
+    }
+    if steps.len() == said {
+        let limit = (!subjects.is_empty()).then_some((amount, LimitUnit::Cny));
+        steps.push(limiting.idle(limit, citation));
     }
     Ok(())
 }
@@ -151,6 +160,38 @@ impl Limiting<'_> {
             LimitPer::Day => Arc::from(charge.fee_ocur_time.date().to_string()),
             LimitPer::All => Arc::from(""),
         }
+    }
+
+    /// Says that an inner limit cut nothing, and why.
+    fn explain_idle(
+        &self,
+        amount: &LimitAmount,
+        remainder: &Remainder<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), Fault> {
+        let citation = match amount {
+            LimitAmount::Money(amount) => &amount.citation,
+            LimitAmount::Times(times) => &times.citation,
+        };
+        // Without a line there may be no value either.
+        let limit = match amount {
+            _ if self.subjects(remainder).is_empty() => None,
+            LimitAmount::Money(amount) => Some((self.reading.value(amount)?, LimitUnit::Cny)),
+            LimitAmount::Times(times) => {
+                Some((hundredths(i64::from(self.reading.value(times)?))?, LimitUnit::Times))
+            }
+        };
+        steps.push(self.idle(limit, citation));
+        Ok(())
+    }
+
+    fn idle(&self, limit: Option<(Money, LimitUnit)>, citation: &Arc<Citation>) -> Step {
+        let Scope { per, period, .. } = self.scope;
+        let rule = match limit {
+            None => Idle::LimitUnasked { per, period },
+            Some((limit, unit)) => Idle::LimitWithin { per, period, limit, unit },
+        };
+        Step::Idle { benefit: self.benefit.card.clone(), rule, citation: citation.clone() }
     }
 
     fn key(&self, subject: &Subject, measure: Measure) -> Option<AccumulatorKey> {

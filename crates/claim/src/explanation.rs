@@ -3,6 +3,11 @@
 //! A [`Step`] holds values, not sentences, so that the core stays cheap; [`Step::text`] is the one place where the
 //! formula is put into words. Invariant: the steps of a benefit alone suffice to recompute what it pays.
 
+mod chinese;
+mod english;
+mod idle;
+mod inputs;
+
 use std::sync::Arc;
 
 use crate::Lang;
@@ -10,6 +15,8 @@ use crate::benefit::{BenefitCard, Citation, PayerKind};
 use crate::bill::FourWaySplit;
 use crate::money::{Money, Rate};
 use crate::reason::Reason;
+
+pub use self::idle::Idle;
 
 /// The span of time a limit, deductible or base runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,26 +46,6 @@ impl Period {
             Period::PolicyPeriod => "policy_period",
             Period::Event => "event",
             Period::Lifetime => "lifetime",
-        }
-    }
-
-    fn zh(self) -> &'static str {
-        match self {
-            Period::Visit => "本次",
-            Period::Year => "本年度",
-            Period::PolicyPeriod => "本保险期间",
-            Period::Event => "本次事故",
-            Period::Lifetime => "终身",
-        }
-    }
-
-    fn en(self) -> &'static str {
-        match self {
-            Period::Visit => "this visit",
-            Period::Year => "this year",
-            Period::PolicyPeriod => "this policy period",
-            Period::Event => "this accident",
-            Period::Lifetime => "in a lifetime",
         }
     }
 }
@@ -158,6 +145,31 @@ pub enum DeductibleRule {
     HighestLessCharged,
 }
 
+/// How a standard has fallen with the visits of the year: `standard = max(full - by x visits before, floor)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fall {
+    /// The standard of the first visit, CNY.
+    pub full: Money,
+    /// What it falls by with each visit, CNY.
+    pub by: Money,
+    /// How many visits came before.
+    pub visits_before: u32,
+    /// What it never falls below, CNY.
+    pub floor: Money,
+}
+
+/// What a group of benefits is charged together: the charge is raised to what is missing of the minimum, then cut to
+/// what is left of the maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupCharge {
+    /// At least so much, CNY.
+    pub minimum: Option<Money>,
+    /// At most so much, CNY.
+    pub maximum: Option<Money>,
+    /// What the group had been charged before, CNY.
+    pub charged_before: Money,
+}
+
 /// One step of the reasoning, in the order it was taken. All amounts in CNY to the fen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -228,6 +240,10 @@ pub enum Step {
         charged_before: Money,
         /// What is charged now.
         charged: Money,
+        /// How the standard fell, where it does.
+        fall: Option<Box<Fall>>,
+        /// The group's part in it.
+        group: Option<Box<GroupCharge>>,
         /// Where the standard comes from.
         citation: Arc<Citation>,
     },
@@ -358,6 +374,15 @@ pub enum Step {
         /// Where the sum comes from.
         citation: Arc<Citation>,
     },
+    /// A rule of the benefit that changed nothing.
+    Idle {
+        /// The benefit.
+        benefit: Arc<BenefitCard>,
+        /// The rule, and what keeps it from acting.
+        rule: Idle,
+        /// Where its number comes from.
+        citation: Arc<Citation>,
+    },
     /// What the benefit pays.
     Pays {
         /// The benefit.
@@ -422,6 +447,7 @@ impl Step {
             | Step::SolvedBack { benefit, .. }
             | Step::PerDiem { benefit, .. }
             | Step::LumpSum { benefit, .. }
+            | Step::Idle { benefit, .. }
             | Step::Pays { benefit, .. } => Some(benefit),
             Step::SplitByCatalogue { .. }
             | Step::SplitAdopted { .. }
@@ -445,6 +471,7 @@ impl Step {
             | Step::Ceiling { citation, .. }
             | Step::PerDiem { citation, .. }
             | Step::LumpSum { citation, .. }
+            | Step::Idle { citation, .. }
             | Step::Cap { citation, .. } => Some(citation),
             _ => None,
         }
@@ -468,6 +495,7 @@ impl Step {
             Step::SolvedBack { .. } => "solved_back",
             Step::PerDiem { .. } => "per_diem",
             Step::LumpSum { .. } => "lump_sum",
+            Step::Idle { .. } => "idle",
             Step::Pays { .. } => "pays",
             Step::Adopted { .. } => "adopted",
             Step::HospitalShare { .. } => "hospital_share",
@@ -480,13 +508,15 @@ impl Step {
 
     /// The amount the step arrives at.
     ///
-    /// *Units*: CNY; a denial arrives at zero, a split at the bill's total.
+    /// *Units*: CNY; a denial arrives at zero, as does a rule that changed nothing; a split at the bill's total.
     pub fn result(&self) -> Money {
         match self {
             Step::SplitByCatalogue { split } | Step::SplitAdopted { split } => {
                 split.total().unwrap_or(Money::ZERO)
             }
-            Step::Denied { .. } | Step::AccountDenied { .. } | Step::Replaced { .. } => Money::ZERO,
+            Step::Denied { .. } | Step::AccountDenied { .. } | Step::Replaced { .. } | Step::Idle { .. } => {
+                Money::ZERO
+            }
             Step::Base { amount, .. }
             | Step::Band { amount, .. }
             | Step::Pays { amount, .. }
@@ -513,223 +543,27 @@ impl Step {
         }
     }
 
+    /// The stable code of the reason, where the step is a denial or a rule that changed nothing.
+    pub fn reason_code(&self) -> Option<&'static str> {
+        match self {
+            Step::Idle { rule, .. } => Some(rule.code()),
+            _ => self.reason().map(Reason::code),
+        }
+    }
+
+    /// The numbers and words the step was taken with, in the order of its formula.
+    ///
+    /// *Units*: amounts in CNY with two decimals, rates with four, counts as whole numbers; an edge or limit that there is
+    /// not is left out. The names are stable (`docs/explanation.md`).
+    pub fn inputs(&self) -> Vec<(&'static str, String)> {
+        inputs::of(self)
+    }
+
     /// The step in words, its formula with numbers.
     pub fn text(&self, lang: Lang) -> String {
         match lang {
-            Lang::Zh => self.text_zh(),
-            Lang::En => self.text_en(),
-        }
-    }
-
-    fn text_zh(&self) -> String {
-        match self {
-            Step::SplitByCatalogue { split } => format!("按目录拆分：{}", split_zh(split)),
-            Step::SplitAdopted { split } => format!("采用国家平台返回的拆分：{}", split_zh(split)),
-            Step::Denied { reason, .. } | Step::AccountDenied { reason } => {
-                format!("不予支付：{}", reason.text(Lang::Zh))
-            }
-            Step::Base { amount, period: Period::Visit, .. } => format!("本次纳入费用 {amount}"),
-            Step::Base { amount, before, period, .. } => {
-                format!("本次纳入费用 {amount}，{}此前累计 {before}", period.zh())
-            }
-            Step::Limit { subject, period, limit, unit, used, before, after, .. } => {
-                let of = if subject.is_empty() { String::new() } else { format!("（{subject}）") };
-                let limit = if *unit == LimitUnit::Times {
-                    format!("{} 次", whole(*limit))
-                } else {
-                    limit.to_string()
-                };
-                let used = if *unit == LimitUnit::Times {
-                    format!("{} 次", whole(*used))
-                } else {
-                    used.to_string()
-                };
-                format!("{}分项限额{of} {limit}，已用 {used}：{before} 按 {after} 计入", period.zh())
-            }
-            Step::Deductible { rule, period, standard, charged_before, charged, filled, .. } => {
-                let name = match (rule, period) {
-                    (DeductibleRule::HighestLessCharged, _) => "本年度最高等级起付标准",
-                    (DeductibleRule::PerVisit, _) => "起付标准",
-                    (DeductibleRule::Once, Period::Year) => "年度起付标准",
-                    (DeductibleRule::Once, Period::PolicyPeriod) => "年度免赔额",
-                    (DeductibleRule::Once, Period::Event) => "每次事故免赔额",
-                    (DeductibleRule::Once, _) => "终身免赔额",
-                };
-                let mut text = format!("{name} {standard}，");
-                if *rule != DeductibleRule::PerVisit {
-                    text += &format!("此前已扣 {charged_before}，");
-                }
-                if !filled.is_zero() {
-                    text += &format!("其他商业保险已赔付抵扣 {filled}，");
-                }
-                text + &format!("本次扣除 {charged}")
-            }
-            Step::Replaced { rate, .. } => format!("各段比例改按 {}", rate.percent()),
-            Step::Ceiling { rate, of, paid, before, after, .. } => {
-                format!(
-                    "各项支付合计不超过 {of} × {}，此前各方已付 {paid}，{before} 减为 {after}",
-                    rate.percent()
-                )
-            }
-            Step::Indemnity { left, before, .. } => {
-                format!("补偿不超过剩余费用 {left}，{before} 减为 {left}")
-            }
-            Step::SolvedBack { used, .. } => format!("限额内金额对应的纳入费用 {used}"),
-            Step::PerDiem { kind, days, waiting, paid_days, rate, amount, .. } => {
-                let kind = match kind {
-                    DayKind::Stay => "住院",
-                    DayKind::Icu => "重症监护",
-                };
-                format!("{kind} {days} 天，免赔 {waiting} 天，给付 {paid_days} 天 × {rate} = {amount}")
-            }
-            Step::LumpSum { evt_no, sum, share, less, paid, amount, .. } => {
-                let less = if less.is_zero() { String::new() } else { format!(" − 原有等级 {less}") };
-                let paid = if paid.is_zero() {
-                    String::new()
-                } else {
-                    format!("，已给付 {paid}，累计不超过 {sum}")
-                };
-                format!("事件 {evt_no}：{sum} × {}{less}{paid}，给付 {amount}", share.percent())
-            }
-            Step::Band { from, until, slice, rate, amount, .. } => {
-                let edges = match until {
-                    None if from.is_zero() => String::new(),
-                    None => format!("{from} 以上部分："),
-                    Some(until) => format!("{from} 至 {until} 部分："),
-                };
-                format!("{edges}{slice} × {} = {amount}", rate.percent())
-            }
-            Step::Factor { rate, before, after, .. } => format!("{before} × {} = {after}", rate.percent()),
-            Step::Cap { period, limit, used, before, after, .. } => {
-                let name = match period {
-                    Period::Visit => "单次限额",
-                    Period::Year => "年度限额",
-                    Period::PolicyPeriod => "保险期间限额",
-                    Period::Event => "每次事故限额",
-                    Period::Lifetime => "终身限额",
-                };
-                format!("{name} {limit}，已用 {used}，{before} 减为 {after}")
-            }
-            Step::Pays { amount, .. } => format!("支付 {amount}"),
-            Step::Adopted { payer, amount } => format!("国家平台已结算：{} {amount}", payer.name_zh()),
-            Step::HospitalShare { amount } => format!("医院负担 {amount}"),
-            Step::AdoptedAccount { paid } => format!("国家平台已从个人账户支付 {paid}"),
-            Step::Account { purse, balance, payable, paid } => {
-                let name = match purse {
-                    Purse::CurrentYear => "个人账户当年余额",
-                    Purse::PastYear => "个人账户历年余额",
-                    Purse::Relatives => "家庭共济账户余额",
-                };
-                format!("{name} {balance}，可支付 {payable}，支付 {paid}")
-            }
-            Step::Cash { amount } => format!("个人现金支付 {amount}"),
-        }
-    }
-
-    fn text_en(&self) -> String {
-        match self {
-            Step::SplitByCatalogue { split } => format!("split by the catalogue: {}", split_en(split)),
-            Step::SplitAdopted { split } => {
-                format!("split as the national platform returned it: {}", split_en(split))
-            }
-            Step::Denied { reason, .. } | Step::AccountDenied { reason } => {
-                format!("pays nothing: {}", reason.text(Lang::En))
-            }
-            Step::Base { amount, period: Period::Visit, .. } => format!("{amount} of this visit counts"),
-            Step::Base { amount, before, period, .. } => {
-                format!("{amount} of this visit counts, after {before} earlier {}", period.en())
-            }
-            Step::Limit { per, subject, period, limit, unit, used, before, after, .. } => {
-                let of = if subject.is_empty() { String::new() } else { format!(" ({subject})") };
-                let limit =
-                    if *unit == LimitUnit::Times { whole(*limit) + " times" } else { limit.to_string() };
-                let used = if *unit == LimitUnit::Times { whole(*used) + " times" } else { used.to_string() };
-                format!(
-                    "limit {limit} for {}{of} {}, used {used}: {before} counts as {after}",
-                    per.name(),
-                    period.en()
-                )
-            }
-            Step::Deductible { rule, period, standard, charged_before, charged, filled, .. } => {
-                let mut text = match (rule, period) {
-                    (DeductibleRule::HighestLessCharged, _) => {
-                        format!("highest deductible met this year {standard}, ")
-                    }
-                    (DeductibleRule::PerVisit, _) => format!("deductible {standard}, "),
-                    (DeductibleRule::Once, Period::Year) => format!("deductible {standard} a year, "),
-                    (DeductibleRule::Once, Period::PolicyPeriod) => {
-                        format!("deductible {standard} a policy period, ")
-                    }
-                    (DeductibleRule::Once, Period::Event) => format!("deductible {standard} an accident, "),
-                    (DeductibleRule::Once, _) => format!("deductible {standard} in a lifetime, "),
-                };
-                if *rule != DeductibleRule::PerVisit {
-                    text += &format!("charged before {charged_before}, ");
-                }
-                if !filled.is_zero() {
-                    text += &format!("filled by other commercial cover {filled}, ");
-                }
-                text + &format!("charged now {charged}")
-            }
-            Step::Replaced { rate, .. } => format!("every band at {} instead", rate.percent()),
-            Step::Ceiling { rate, of, paid, before, after, .. } => format!(
-                "all layers together at most {of} x {}, paid by others {paid}: {before} becomes {after}",
-                rate.percent()
-            ),
-            Step::Indemnity { left, before, .. } => {
-                format!("no more than the {left} that is left: {before} becomes {left}")
-            }
-            Step::SolvedBack { used, .. } => format!("the limited amount uses {used} of the base"),
-            Step::PerDiem { kind, days, waiting, paid_days, rate, amount, .. } => {
-                let kind = match kind {
-                    DayKind::Stay => "days in hospital",
-                    DayKind::Icu => "days in intensive care",
-                };
-                format!("{days} {kind}, {waiting} not paid: {paid_days} days x {rate} = {amount}")
-            }
-            Step::LumpSum { evt_no, sum, share, less, paid, amount, .. } => {
-                let less =
-                    if less.is_zero() { String::new() } else { format!(" - {less} of the grade before") };
-                let paid =
-                    if paid.is_zero() { String::new() } else { format!(", {paid} paid before of {sum}") };
-                format!("event {evt_no}: {sum} x {}{less}{paid}: pays {amount}", share.percent())
-            }
-            Step::Band { from, until, slice, rate, amount, .. } => {
-                let edges = match until {
-                    None if from.is_zero() => String::new(),
-                    None => format!("above {from}: "),
-                    Some(until) => format!("from {from} to {until}: "),
-                };
-                format!("{edges}{slice} x {} = {amount}", rate.percent())
-            }
-            Step::Factor { rate, before, after, .. } => format!("{before} x {} = {after}", rate.percent()),
-            Step::Cap { period, limit, used, before, after, .. } => {
-                let name = match period {
-                    Period::Visit => "a visit",
-                    Period::Year => "a year",
-                    Period::PolicyPeriod => "a policy period",
-                    Period::Event => "an accident",
-                    Period::Lifetime => "in a lifetime",
-                };
-                format!("limit {limit} {name}, used {used}: {before} becomes {after}")
-            }
-            Step::Pays { amount, .. } => format!("pays {amount}"),
-            Step::Adopted { payer, amount } => {
-                format!("settled by the national platform: {} {amount}", payer.name().replace('_', " "))
-            }
-            Step::HospitalShare { amount } => format!("the hospital bears {amount}"),
-            Step::AdoptedAccount { paid } => {
-                format!("the national platform has taken {paid} from the personal account")
-            }
-            Step::Account { purse, balance, payable, paid } => {
-                let name = match purse {
-                    Purse::CurrentYear => "account balance of this year",
-                    Purse::PastYear => "account balance of past years",
-                    Purse::Relatives => "account balance of relatives",
-                };
-                format!("{name} {balance}, may pay {payable}, pays {paid}")
-            }
-            Step::Cash { amount } => format!("cash {amount}"),
+            Lang::Zh => chinese::text(self),
+            Lang::En => english::text(self),
         }
     }
 }
@@ -739,16 +573,26 @@ fn whole(count: Money) -> String {
     (count.units() / 100).to_string()
 }
 
-fn split_zh(split: &FourWaySplit) -> String {
-    format!(
-        "自费 {} + 超限价 {} + 先行自付 {} + 范围内 {}",
-        split.fulamt_ownpay_amt, split.overlmt_amt, split.preselfpay_amt, split.inscp_scp_amt
-    )
-}
-
-fn split_en(split: &FourWaySplit) -> String {
-    format!(
-        "own expense {} + over limit {} + first-pay {} + in scope {}",
-        split.fulamt_ownpay_amt, split.overlmt_amt, split.preselfpay_amt, split.inscp_scp_amt
-    )
+#[cfg(test)]
+mod tests {
+    /// The page has every kind, input and code that the source has.
+    #[test]
+    fn the_page_names_every_step() {
+        let page = include_str!("../../../docs/explanation.md");
+        let source = include_str!("explanation.rs");
+        let (_, kinds) = source.split_once("pub fn kind(&self)").unwrap();
+        let (kinds, _) = kinds.split_once("\n    }\n").unwrap();
+        let inputs = include_str!("explanation/inputs.rs");
+        let codes = include_str!("explanation/idle.rs");
+        let words = [kinds, inputs, codes].into_iter().flat_map(|text| text.split('"').skip(1).step_by(2));
+        let is_name = |word: &&str| {
+            !word.is_empty() && word.chars().all(|it| it.is_ascii_lowercase() || "._".contains(it))
+        };
+        let mut names = 0;
+        for word in words.filter(is_name) {
+            assert!(page.contains(&format!("`{word}`")), "`{word}` is not on the page");
+            names += 1;
+        }
+        assert!(names > 60, "{names} names are too few to be all");
+    }
 }

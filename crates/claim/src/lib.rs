@@ -43,7 +43,9 @@ pub use accumulators::{
 };
 pub use benefit::{BenefitCard, Citation, Grade, Origin, PackCard, PackStatus, Payer, PayerKind};
 pub use bill::{Bill, BillError, FeeCategory, FourWaySplit, HospitalApproval, Line, Pool};
-pub use explanation::{DayKind, DeductibleRule, LimitPer, LimitUnit, Period, Purse, Step};
+pub use explanation::{
+    DayKind, DeductibleRule, Fall, GroupCharge, Idle, LimitPer, LimitUnit, Period, Purse, Step,
+};
 pub use fault::Fault;
 pub use jiff::civil::{Date, DateTime};
 pub use money::{Money, NumberError, Overflow, Price, Quantity, Rate};

@@ -21,6 +21,12 @@ const STEPS: &[&str] = &[
     "denied",
     "factor",
     "hospital_share",
+    "idle",
+    "idle.band_filled",
+    "idle.band_not_reached",
+    "idle.condition_not_met",
+    "idle.no_line_limited",
+    "idle.within_limit",
     "indemnity",
     "limit",
     "lump_sum",
@@ -138,8 +144,8 @@ impl Met {
     pub(crate) fn count_all(&mut self, settlement: &Settlement, seen: &BTreeSet<&'static str>) {
         for step in &settlement.explanation {
             self.count(step.kind());
-            if let Some(reason) = step.reason() {
-                self.count(reason.code());
+            if let Some(code) = step.reason_code() {
+                self.count(code);
             }
         }
         for what in seen {

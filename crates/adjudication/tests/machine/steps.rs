@@ -2,7 +2,7 @@
 //!
 //! Recomputes each benefit's amount from its steps alone. Must not know the plan.
 
-use bedside_claim::{Money, Settlement, Step};
+use bedside_claim::{DeductibleRule, Idle, Money, Settlement, Step};
 
 use crate::exact::{Fen, at_rate, fen};
 
@@ -23,9 +23,12 @@ pub(crate) fn broken(settlement: &Settlement) -> Option<String> {
     let mut chain = Chain::default();
     let mut payments = settlement.payments.iter().map(|payment| payment.amount);
     let mut to_person = settlement.to_person.iter().map(|payment| payment.amount);
+    let mut benefit = None;
     for step in &settlement.explanation {
-        if matches!(step, Step::Base { .. } | Step::PerDiem { .. } | Step::LumpSum { .. }) {
+        let is_next = step.benefit() != benefit;
+        if is_next || matches!(step, Step::Base { .. } | Step::PerDiem { .. } | Step::LumpSum { .. }) {
             chain = Chain::default();
+            benefit = step.benefit();
         }
         if !chain.follows(step) {
             return Some(format!("{step:?} does not follow from the steps before it"));
@@ -52,9 +55,9 @@ impl Chain {
                 self.base = fen(*amount);
                 self.base > 0
             }
-            Step::Deductible { charged, charged_before, standard, filled, .. } => {
+            Step::Deductible { charged, .. } => {
                 self.charged = fen(*charged);
-                self.charged <= self.base && *charged_before >= Money::ZERO && filled <= standard
+                needed(step).map(|need| need.min(self.base)) == Some(self.charged)
             }
             Step::Band { slice, rate, amount, from, until, .. } => {
                 self.has_bands = true;
@@ -92,6 +95,16 @@ impl Chain {
                 let of_share = at_rate(fen(*sum), *share) - fen(*less);
                 self.amount == of_share.min(fen(*sum) - fen(*paid)).max(0)
             }
+            Step::Idle { rule, .. } => match rule {
+                Idle::CapWithin { limit, used, amount, .. } => {
+                    fen(*amount) == self.amount && fen(*amount) <= (fen(*limit) - fen(*used)).max(0)
+                }
+                Idle::CeilingWithin { rate, of, paid, amount } => {
+                    let may = (at_rate(fen(*of), *rate) - fen(*paid)).max(0);
+                    fen(*amount) == self.amount && fen(*amount) <= may
+                }
+                _ => true,
+            },
             Step::Limit { before, after, .. } => {
                 if self.has_bands {
                     // Of what is paid for one subject.
@@ -109,4 +122,34 @@ impl Chain {
         self.amount = fen(after);
         is_next
     }
+}
+
+/// What a deductible step asks for by its own numbers, before the base cuts it; nothing for another step.
+fn needed(step: &Step) -> Option<Fen> {
+    let Step::Deductible { rule, standard, charged_before, filled, fall, group, .. } = step else {
+        return None;
+    };
+    if let Some(fall) = fall {
+        let fallen = fen(fall.full) - fen(fall.by) * Fen::from(fall.visits_before);
+        // The highest standard of the year may be that of an earlier visit.
+        let is_at_least = fen(*standard) >= fallen.max(fen(fall.floor));
+        if !is_at_least
+            || (*rule != DeductibleRule::HighestLessCharged && fen(*standard) != fallen.max(fen(fall.floor)))
+        {
+            return None;
+        }
+    }
+    let mut need = match rule {
+        DeductibleRule::PerVisit => fen(*standard),
+        DeductibleRule::Once | DeductibleRule::HighestLessCharged => {
+            (fen(*standard) - fen(*charged_before)).max(0)
+        }
+    };
+    need -= fen(*filled);
+    if let Some(group) = group {
+        let of_group = |limit: Money| (fen(limit) - fen(group.charged_before)).max(0);
+        need = need.max(group.minimum.map_or(0, of_group));
+        need = need.min(group.maximum.map_or(need, of_group));
+    }
+    Some(need)
 }

@@ -16,10 +16,15 @@ pub(super) fn step(step: &Step) -> v1::Step {
         clause: benefit.map(|benefit| benefit.clause.to_string()).unwrap_or_default(),
         text: text(&step.text(Lang::Zh), &step.text(Lang::En)),
         result: step.result().to_string(),
-        reason_code: step.reason().map(|reason| reason.code().to_owned()).unwrap_or_default(),
+        reason_code: step.reason_code().unwrap_or_default().to_owned(),
         parameter: citation.map(|citation| citation.parameter.to_string()).unwrap_or_default(),
         source: citation.map(|citation| citation.source.to_string()).unwrap_or_default(),
         article: citation.map(|citation| citation.article.to_string()).unwrap_or_default(),
         grade: citation.map(|citation| citation.grade.name().to_owned()).unwrap_or_default(),
+        inputs: step
+            .inputs()
+            .into_iter()
+            .map(|(name, value)| v1::StepInput { name: name.to_owned(), value })
+            .collect(),
     }
 }

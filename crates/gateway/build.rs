@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .preserve_proto_field_names()
+        // Their JSON is the platform's own, which `national_json` reads.
+        .exclude([".bedside.v1.NationalAnswer", ".bedside.v1.NationalFees"])
         .build(&[".bedside.v1"])?;
     Ok(())
 }

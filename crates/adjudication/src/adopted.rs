@@ -7,19 +7,16 @@
 //! layer and fills its deductible like cash (e生保: 个人账户 counts as own payment), but no layer pays it: together they pay
 //! no more than what is still to be paid in cash.
 //!
-//! Our packs' accumulators move as our own computation has them, so that the next bill of the year, adopted or not,
+//! Our packs' accumulators move as our own computation (`own.rs`) has them, so that the next bill of the year, adopted or not,
 //! does not meet a deductible that was charged.
 
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccumulatorChange, Accumulators, AdoptedResult, BenefitCard, Claim, Fault, Money, Origin, Payer,
-    PayerKind, Payment, Pool, Step, Variance,
+    AdoptedResult, BenefitCard, Fault, Money, Origin, Payer, PayerKind, Payment, Pool, Step,
 };
-use bedside_policy::Programme;
 
-use crate::lines::{self, SplitSource};
-use crate::{Settling, is_public};
+use crate::Settling;
 
 /// Which parts a payer pays from, the first as far as it goes.
 type PoolOrder = [Pool; 4];
@@ -28,7 +25,7 @@ const OF_ACCOUNT: PoolOrder = [Pool::InScope, Pool::FirstPay, Pool::OverLimit, P
 
 /// Books the platform's amounts.
 pub(crate) fn public_layers(settling: &mut Settling<'_>, result: &AdoptedResult) -> Result<(), Fault> {
-    settling.act_pay_dedc = result.act_pay_dedc;
+    settling.act_pay_dedc = result.act_pay_dedc.unwrap_or_default();
     for (kind, amount) in &result.funds {
         let column = spread(settling, *amount, *kind, OF_FUNDS)?;
         settling.steps.push(Step::Adopted { payer: *kind, amount: *amount });
@@ -83,51 +80,5 @@ fn card(kind: PayerKind) -> BenefitCard {
         clause: "2304 setlinfo".into(),
         payer: Payer { kind, code, name_zh, name_en },
         origin: Origin::NationalPlatform,
-    }
-}
-
-/// What our own packs make of the public layers.
-pub(crate) struct OwnComputation {
-    /// Whether the programme has any public layer.
-    is_any: bool,
-    payments: Vec<Payment>,
-    /// What they would use up.
-    pub(crate) changes: Vec<AccumulatorChange>,
-}
-
-/// Computes the public layers all the same, with our catalogue's splits and the platform's for what it does not list.
-pub(crate) fn own_computation(
-    claim: &Claim,
-    programme: &Programme,
-    accumulators: &Accumulators,
-) -> Result<OwnComputation, Fault> {
-    let line_splits = lines::split(claim, programme, SplitSource::CatalogueFirst)?;
-    let mut own = Settling::new(claim, programme, accumulators, &line_splits);
-    let mut is_any = false;
-    for layer in programme.layers.iter().filter(|layer| is_public(layer)) {
-        is_any = true;
-        own.layer(layer)?;
-    }
-    Ok(OwnComputation { is_any, payments: own.payments, changes: own.usage.into_changes() })
-}
-
-impl OwnComputation {
-    /// Where our packs come to another amount than the platform, payer by payer; nothing where the programme has no
-    /// public layer of ours.
-    pub(crate) fn variances(&self, result: &AdoptedResult) -> Result<Vec<Variance>, Fault> {
-        let mut variances = Vec::new();
-        if !self.is_any {
-            return Ok(variances);
-        }
-        for payer in PayerKind::ALL.into_iter().filter(|kind| kind.is_public()) {
-            let of_payer = self.payments.iter().filter(|payment| payment.benefit.payer.kind == payer);
-            let computed = Money::sum(of_payer.map(|payment| payment.amount))?;
-            let of_payer = result.funds.iter().filter(|(kind, _)| *kind == payer);
-            let adopted = Money::sum(of_payer.map(|(_, amount)| *amount))?;
-            if adopted != computed {
-                variances.push(Variance { payer, adopted, computed });
-            }
-        }
-        Ok(variances)
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! A reimbursing benefit runs through `benefit.rs`, what is paid to the person through `fixed.rs`; `reading.rs` is how a
 //! layer sees the claim, `usage.rs` what was used up, `remainder.rs` what is left of each line; `adopted.rs` takes over
-//! what the national platform has settled.
+//! what the national platform has settled, `own.rs` computes it all the same, and `variance.rs` says why that differs.
 
 #![deny(
     clippy::disallowed_types,
@@ -23,15 +23,18 @@ mod division;
 mod fixed;
 mod limits;
 mod lines;
+mod own;
 mod reading;
 mod remainder;
 mod usage;
+mod variance;
 
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccountPayment, Accumulators, Bill, Claim, Fault, FixedPayment, FourWaySplit, LineSplit, Money, PackCard,
-    PayerKind, Payment, PublicLayers, Settlement, ShareTable, Step,
+    AccountPayment, AccumulatorChange, Accumulators, AdoptedResult, Adoption, Bill, Claim, Fault,
+    FixedPayment, FourWaySplit, LineSplit, Money, PackCard, PayerKind, Payment, PublicLayers, Settlement,
+    ShareTable, Step,
 };
 use bedside_policy::{Benefit, Layer, Pays, Programme};
 
@@ -72,9 +75,8 @@ pub fn adjudicate(
             PublicLayers::Computed
         }
         Some(result) => {
-            let own = adopted::own_computation(claim, programme, accumulators)?;
-            let variances = own.variances(result)?;
-            for change in own.changes {
+            let (adoption, changes) = adoption(claim, programme, accumulators, result)?;
+            for change in changes {
                 settling.usage.set(change.key, change.after);
             }
             adopted::public_layers(&mut settling, result)?;
@@ -82,7 +84,7 @@ pub fn adjudicate(
                 settling.layer(layer)?;
             }
             adopted::account(&mut settling, result)?;
-            PublicLayers::Adopted(variances)
+            PublicLayers::Adopted(adoption)
         }
     };
     let hosp_part_amt = settling.hospital.iter().copied().try_fold(Money::ZERO, Money::plus)?;
@@ -92,6 +94,25 @@ pub fn adjudicate(
     settlement.line_splits = line_splits;
     settlement.check(&claim.bill)?;
     Ok(settlement)
+}
+
+/// Our own computation beside an adopted answer, where it differs and why, and what it would use up.
+fn adoption(
+    claim: &Claim,
+    programme: &Programme,
+    accumulators: &Accumulators,
+    result: &AdoptedResult,
+) -> Result<(Adoption, Vec<AccumulatorChange>), Fault> {
+    let mut adoption = Adoption { identities: result.identities.clone(), ..Adoption::default() };
+    // Without public layers of ours there is nothing to compare with.
+    if !programme.layers.iter().any(is_public) {
+        return Ok((adoption, Vec::new()));
+    }
+    let mut own = own::compute(claim, programme, accumulators, &[])?;
+    adoption.variances = variance::find(claim, programme, accumulators, result, &own)?;
+    let changes = std::mem::take(&mut own.changes);
+    adoption.own = Some(own.into_result());
+    Ok((adoption, changes))
 }
 
 fn is_public(layer: &Layer) -> bool {

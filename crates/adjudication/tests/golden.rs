@@ -6,8 +6,8 @@ use std::path::Path;
 
 use bedside_adjudication::adjudicate;
 use bedside_claim::{
-    AccumulatorBook, AccumulatorKey, Accumulators, BenefitCard, Claim, Fault, Lang, Measure, Money, Origin,
-    Owner, PayerKind, PublicLayers, Settlement, Step, Term,
+    AccumulatorBook, AccumulatorKey, Accumulators, BenefitCard, Claim, ExplainedPart, Fault, Lang, Measure,
+    Money, Origin, Owner, PayerKind, PublicLayers, Settlement, Step, Term,
 };
 use bedside_fixtures::cases::{self, CaseBill};
 use bedside_policy::Library;
@@ -93,9 +93,22 @@ fn actual(settlement: &Settlement, accumulators: &Accumulators, name: &str) -> O
             row.payments[place].to_string()
         }
         ["variance", kind] => {
-            let PublicLayers::Adopted(variances) = &settlement.public_layers else { return None };
-            let variance = variances.iter().find(|variance| variance.payer.name() == *kind)?;
+            let PublicLayers::Adopted(adoption) = &settlement.public_layers else { return None };
+            let variance = adoption.variances.iter().find(|variance| variance.payer.name() == *kind)?;
             format!("{} {}", variance.adopted, variance.computed)
+        }
+        ["causes", kind] => {
+            let PublicLayers::Adopted(adoption) = &settlement.public_layers else { return None };
+            let variance = adoption.variances.iter().find(|variance| variance.payer.name() == *kind)?;
+            let part = |part: &ExplainedPart| {
+                let known = |side: Option<String>| side.unwrap_or_else(|| "-".to_owned());
+                let sides = match part.cause.evidence() {
+                    (None, None) => String::new(),
+                    (ours, theirs) => format!(" ({} / {})", known(ours), known(theirs)),
+                };
+                format!("{} {}{sides}", part.cause.code(), part.amount)
+            };
+            variance.causes.iter().map(part).collect::<Vec<_>>().join(", ")
         }
         _ => return None,
     })
@@ -132,7 +145,7 @@ fn differences(library: &Library, bill: &CaseBill, book: &mut AccumulatorBook) -
     let mut payers = payers(&settlement);
     let variances = match &settlement.public_layers {
         PublicLayers::Computed => 0,
-        PublicLayers::Adopted(variances) => variances.len(),
+        PublicLayers::Adopted(adoption) => adoption.variances.len(),
     };
     for (name, expected) in &bill.expected {
         let found = match payers.remove(name) {

@@ -27,6 +27,7 @@
 )]
 
 pub mod accumulators;
+pub mod adopted;
 pub mod benefit;
 pub mod bill;
 pub mod explanation;
@@ -41,6 +42,10 @@ pub mod visit;
 pub use accumulators::{
     AccumulatorBook, AccumulatorChange, AccumulatorKey, Accumulators, Measure, Owner, Term,
 };
+pub use adopted::{
+    AdoptedResult, Adoption, ExplainedPart, NationalIdentity, OwnComputation, SplitDifference, Variance,
+    VarianceCause,
+};
 pub use benefit::{BenefitCard, Citation, Grade, Origin, PackCard, PackStatus, Payer, PayerKind};
 pub use bill::{Bill, BillError, FeeCategory, FourWaySplit, HospitalApproval, Line, Pool};
 pub use explanation::{
@@ -54,8 +59,8 @@ pub use person::{
 };
 pub use reason::Reason;
 pub use settlement::{
-    AccountPayment, AdoptedResult, CatalogueLevel, FixedPayment, ItemTerms, LineShares, LineSplit, Payment,
-    PublicLayers, Settlement, ShareTable, Variance,
+    AccountPayment, CatalogueLevel, FixedPayment, ItemTerms, LineShares, LineSplit, Payment, PublicLayers,
+    Settlement, ShareTable,
 };
 pub use visit::{
     Accident, Cause, DateRule, Diagnosis, DiagnosisRole, Event, Hospital, HospitalTier, Occurrence,

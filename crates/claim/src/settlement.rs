@@ -8,26 +8,13 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use crate::accumulators::AccumulatorChange;
+use crate::adopted::Adoption;
 use crate::benefit::{BenefitCard, PackCard, PayerKind};
 use crate::bill::{Bill, FourWaySplit};
 use crate::explanation::Step;
 use crate::fault::Fault;
 use crate::money::{Money, Price, Rate};
 use crate::reason::Reason;
-
-/// What a national answer (2303/2304) says the public payers pay. Its identities are checked before it exists, and its
-/// four parts are those of the bill's lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdoptedResult {
-    /// The public payers' amounts that are not zero, in the order of [`PayerKind::ALL`].
-    pub funds: Vec<(PayerKind, Money)>,
-    /// `hosp_part_amt`.
-    pub hosp_part_amt: Money,
-    /// `acct_pay`.
-    pub acct_pay: Money,
-    /// `act_pay_dedc`; zero where the platform did not say.
-    pub act_pay_dedc: Money,
-}
 
 /// `chrgitm_lv`: the level of an item in the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,24 +151,13 @@ impl ShareTable {
     }
 }
 
-/// A public payer's amount as adopted and as the engine's own packs compute it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variance {
-    /// The payer.
-    pub payer: PayerKind,
-    /// From the national answer.
-    pub adopted: Money,
-    /// From our packs.
-    pub computed: Money,
-}
-
 /// How the public layers came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublicLayers {
     /// Our packs computed them.
     Computed,
-    /// A national answer was adopted; our own computation differs by these amounts (none: no difference).
-    Adopted(Vec<Variance>),
+    /// A national answer was adopted, beside our own computation.
+    Adopted(Adoption),
 }
 
 /// The whole answer to one bill.

@@ -166,6 +166,9 @@ impl RowFormat for CaseRows {
             answer.explanation.clear();
             answer.accumulators.clear();
             answer.notices.clear();
+            if let Some(own) = &mut answer.own_computation {
+                own.explanation.clear();
+            }
         }
         serde_json::to_string(&answer).map_err(|error| error.to_string())
     }

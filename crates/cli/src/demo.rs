@@ -278,6 +278,7 @@ impl Ward {
             mdtrt_id: first.mdtrt_id.clone(),
             setl_id: first.setl_id.clone(),
             psn_no: first.psn_no.clone(),
+            national: None,
         };
         let begun = Instant::now();
         let answer =

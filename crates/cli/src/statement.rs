@@ -344,6 +344,9 @@ fn variances(out: &mut String, settlement: &v1::Settlement, words: &Words) {
             words.of("，本系统规则", ", our packs"),
             variance.computed
         );
+        for cause in &variance.causes {
+            line!(out, "  ○ {} {}", cause.amount, words.text(cause.text.as_ref()));
+        }
     }
 }
 

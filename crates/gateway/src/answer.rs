@@ -4,6 +4,7 @@
 //! that nothing here may depend on anything but its arguments. It must not compute an amount beyond sums that the
 //! settlement itself offers.
 
+mod adoption;
 mod explanation;
 mod mirror;
 
@@ -48,7 +49,8 @@ pub fn settlement(
         Some(booking) => setl_time(booking.booked_at_ms).ok_or(Fault::OutOfRange)?,
         None => String::new(),
     };
-    let (public_layers, variances) = public_layers(&settlement.public_layers);
+    let adoption::Wire { public_layers, variances, own_computation, identities_checked } =
+        adoption::wire(&settlement.public_layers)?;
     Ok(v1::Settlement {
         setl_id: booking.map(|booking| booking.setl_id.to_owned()).unwrap_or_default(),
         mdtrt_id: claim.visit.mdtrt_id.to_string(),
@@ -71,6 +73,8 @@ pub fn settlement(
         accumulators: settlement.accumulators.iter().map(accumulator).collect(),
         public_layers: public_layers.to_owned(),
         variances,
+        own_computation,
+        identities_checked,
         init_setl_id: String::new(),
         notices: settlement.packs.iter().filter_map(|pack| notice(pack)).collect(),
         to_person: settlement
@@ -295,17 +299,4 @@ pub(crate) fn owner(owner: &Owner) -> &'static str {
         Owner::Person => "person",
         Owner::Family(_) => "family",
     }
-}
-
-fn public_layers(layers: &PublicLayers) -> (&'static str, Vec<v1::Variance>) {
-    let PublicLayers::Adopted(variances) = layers else { return ("computed", Vec::new()) };
-    let variances = variances
-        .iter()
-        .map(|variance| v1::Variance {
-            payer_kind: variance.payer.name().to_owned(),
-            adopted: variance.adopted.to_string(),
-            computed: variance.computed.to_string(),
-        })
-        .collect();
-    ("adopted", variances)
 }

@@ -2,8 +2,9 @@
 //!
 //! The canonical bytes are the protobuf encoding of the decoded message, without what may change when a hospital sends
 //! the same content again a second later (`header.inf_time`) or at another counter (`header.opter`,
-//! `header.opter_name`), and without what is never stored (`baseinfo.psn_name`, `baseinfo.certno`). Fields the engine
-//! does not know are dropped when the message is decoded, so they make no difference either. Invariant: what differs
+//! `header.opter_name`), and without what is never stored (`baseinfo.psn_name`, `baseinfo.certno`). A national answer that
+//! came verbatim stands in fields, so that it is the same however it is sent, and nothing else of it is kept. Fields the
+//! engine does not know are dropped when the message is decoded, so they make no difference either. Invariant: what differs
 //! in its canonical bytes has a field that differs, and personal values of it are not shown.
 
 use prost::Message;
@@ -13,11 +14,13 @@ use serde_json::Value;
 use bedside_claim::Lang;
 
 use crate::invalid::{Phrase, ShownValue};
+use crate::request::verbatim;
 use crate::v1;
 
 /// The canonical bytes of a request to settle a bill; takes the request, so that a long bill is not copied.
 pub fn settle_bytes(mut request: v1::SettleBillRequest) -> Vec<u8> {
     request.header = request.header.map(bare_header);
+    verbatim::make_plain(&mut request);
     if let Some(baseinfo) = &mut request.baseinfo {
         baseinfo.psn_name.clear();
         baseinfo.certno.clear();
@@ -28,6 +31,7 @@ pub fn settle_bytes(mut request: v1::SettleBillRequest) -> Vec<u8> {
 /// The canonical bytes of a request to cancel a settlement.
 pub fn cancel_bytes(mut request: v1::CancelSettlementRequest) -> Vec<u8> {
     request.header = request.header.map(bare_header);
+    verbatim::make_plain_cancel(&mut request);
     request.encode_to_vec()
 }
 

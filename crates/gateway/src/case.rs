@@ -2,7 +2,8 @@
 //!
 //! Strict, because a misspelt field that is skipped is an amount that is wrong: an unknown or repeated field, a number
 //! where a decimal text must be, anything after the document is an error with its path, line and column. Field names
-//! are the national ones. Errors show no values, for a case file may hold real people.
+//! are the national ones. Errors show no values, for a case file may hold real people. The answers of the national
+//! platform (`national`, `national_fees`) stand there as they arrived and are put into fields.
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::invalid::escaped;
+use crate::request::verbatim;
 use crate::v1;
 
 /// Why a text is not a case.
@@ -69,7 +71,9 @@ impl fmt::Display for CaseError {
 /// assert_eq!(error.to_string(), "line 1 column 31, `data.medfee_sumamt`: expected a string, found a number");
 /// ```
 pub fn parse_case(text: &str) -> Result<v1::SettleBillRequest, CaseError> {
-    read_strictly(text)
+    let mut request = read_strictly(text)?;
+    verbatim::make_plain(&mut request);
+    Ok(request)
 }
 
 fn read_strictly<T: DeserializeOwned>(text: &str) -> Result<T, CaseError> {
@@ -94,7 +98,9 @@ fn read_strictly<T: DeserializeOwned>(text: &str) -> Result<T, CaseError> {
 /// ```
 pub fn parse_case_file(text: &str) -> Result<v1::CaseFile, CaseError> {
     if has_history(text) {
-        return read_strictly(text);
+        let mut file: v1::CaseFile = read_strictly(text)?;
+        file.bills.iter_mut().for_each(verbatim::make_plain);
+        return Ok(file);
     }
     Ok(v1::CaseFile { prior: Vec::new(), bills: vec![parse_case(text)?] })
 }

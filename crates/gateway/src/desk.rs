@@ -449,11 +449,16 @@ fn mirror(
         return Err(Refusal::NotFound);
     }
     let settlement = decode(&original.answer)?;
+    let identities = match &cancellation.national {
+        Some(national) => national.negates(&settlement).map_err(Refusal::Invalid)?,
+        None => Vec::new(),
+    };
     let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
-    let mirror = answer::mirror(&settlement, &cancellation.envelope.msgid, booking).map_err(|error| {
+    let mut mirror = answer::mirror(&settlement, &cancellation.envelope.msgid, booking).map_err(|error| {
         tracing::error!(%error, setl_id = %original.setl_id, "a stored answer has no mirror");
         Refusal::Fault
     })?;
+    mirror.identities_checked = identities.iter().map(ToString::to_string).collect();
     let mirror = mirror.encode_to_vec();
     sendable(mirror.len(), answer_bytes_max)?;
     Ok(mirror)

@@ -15,7 +15,7 @@ pub const FAULTS_MAX: usize = 50;
 const VALUE_CHARS_MAX: usize = 40;
 
 /// Fields that say who the person is, what ails them, or what they own.
-const PERSONAL: [&str; 28] = [
+const PERSONAL: [&str; 30] = [
     "acdt_date",
     "acdt_no",
     "adm_bed",
@@ -43,7 +43,9 @@ const PERSONAL: [&str; 28] = [
     "psn_idet_type",
     "psn_name",
     "psn_no",
+    "raw_json",
     "regdate",
+    "setl_proc_info",
 ];
 
 /// Whether the value of this field, the last name of a path, must never be shown.
@@ -133,6 +135,10 @@ invalid_codes! {
     RefundSplit, "refund_split", "send both with the splits that 2301 returned, or both without";
     /// Rows of diagnoses, none of them the main one.
     NoMainDiagnosis, "no_main_diagnosis", "set maindiag_flag to 1 on the main diagnosis";
+    /// The national answer says that the platform did not settle.
+    NationalFailed, "national_failed", "settle with the national platform first, then send the answer that says infcode 0";
+    /// A national answer, or a part of it, is not the JSON it should be.
+    NotJson, "not_json", "send the national answer as it arrived";
     /// An identity of the national answer does not hold.
     IdentityMismatch, "identity_mismatch", "send the national answer as it came";
     /// A mid-stay settlement.

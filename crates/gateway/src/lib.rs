@@ -26,6 +26,7 @@ mod deadline;
 mod desk;
 pub mod errors;
 pub mod invalid;
+mod national_json;
 pub mod request;
 pub mod server;
 mod service;

@@ -5,17 +5,22 @@
 //! rule, nor whether the message came over the network or from a file.
 
 mod events;
+mod fees;
 mod fields;
 mod lines;
 mod national;
+mod national_cancel;
 mod person;
 mod prior;
+mod proc_info;
+pub(crate) mod verbatim;
 mod visit;
 
 use std::sync::Arc;
 
 use bedside_claim::{AccountUse, Bill, Claim, Event};
 
+pub use self::national_cancel::NationalCancel;
 pub use self::prior::prior;
 
 use self::fields::{AREA, Charset, ID, Place, Reader, TextForm};
@@ -42,6 +47,8 @@ pub struct Cancellation {
     pub mdtrt_id: Arc<str>,
     /// `setl_id`: the settlement to cancel.
     pub setl_id: Arc<str>,
+    /// The platform's own cancellation (2305), where it was sent.
+    pub national: Option<NationalCancel>,
 }
 
 /// `msgid`.
@@ -57,17 +64,24 @@ const FIXMEDINS_CODE: TextForm = TextForm::up_to(Charset::Alphanumeric, 30);
 /// # Errors
 /// [`InvalidMessage`] with every fault found (50 listed): fields that are missing, too long or badly formed, codes no
 /// table has, dates that are not real or out of order, rows that are named and not there, lines and totals that do not
-/// add up (identities I3, I4, I5), and a national answer whose identities (I1, I2, I3, I7, I8) do not hold.
+/// add up (identities I4, I5), a national answer that cannot be read, says that it failed, or whose identities (I1 to I4,
+/// I6 to I9, I12) do not hold.
 pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), InvalidMessage> {
     let mut reader = Reader::default();
+    let plain = verbatim::plain(&mut reader, request);
+    let request = plain.as_ref();
     let envelope = envelope(&mut reader, request.header.as_ref());
     let visit = visit::read(&mut reader, request);
     let person = person::read(&mut reader, request, visit.as_ref());
     let events = events::read(&mut reader, &request.evtinfo, visit.as_ref());
-    let lines = match (request.feedetail.is_empty(), request.evtinfo.is_empty()) {
+    let mut lines = match (request.feedetail.is_empty(), request.evtinfo.is_empty()) {
         (true, false) => None,
         _ => lines::read(&mut reader, &request.feedetail, visit.as_ref()),
     };
+    let of_lines = lines
+        .as_mut()
+        .map(|lines| fees::join(&mut reader, &request.national_fees, lines))
+        .unwrap_or_default();
     let data = settle_data(&mut reader, request.data.as_ref());
     let medfee_sumamt = data.as_ref().map(|(_, medfee_sumamt)| *medfee_sumamt);
     let bill = lines::bill(&mut reader, request, lines, medfee_sumamt);
@@ -80,7 +94,9 @@ pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), Inva
             reader.fault(Place::Node("data"), "pub_setl_flag", InvalidCode::Differs, "0", allowed);
             None
         }
-        Some(answer) => national::read(&mut reader, answer, bill.as_ref()).map(Some),
+        // One that could not be read is told already.
+        Some(answer) if !answer.raw_json.is_empty() => None,
+        Some(answer) => national::read(&mut reader, answer, bill.as_ref(), of_lines).map(Some),
     };
     let account = data.map(|(account, _)| account);
     let claim = claim(envelope, visit, person, account, (bill, events), adopted);
@@ -112,14 +128,21 @@ fn claim(
 ///
 /// # Errors
 /// [`InvalidMessage`] with every fault found: missing or badly formed `msgid`, `fixmedins_code`, `psn_no`,
-/// `mdtrt_id` or `setl_id`.
+/// `mdtrt_id` or `setl_id`; a 2305 answer that cannot be read or whose identities do not hold.
 pub fn cancel(request: &v1::CancelSettlementRequest) -> Result<Cancellation, InvalidMessage> {
     let mut reader = Reader::default();
     let envelope = envelope(&mut reader, request.header.as_ref());
     let psn_no = reader.text(Place::Top, "psn_no", &request.psn_no, ID);
     let mdtrt_id = reader.text(Place::Top, "mdtrt_id", &request.mdtrt_id, ID);
     let setl_id = reader.text(Place::Top, "setl_id", &request.setl_id, ID);
-    let cancellation = cancellation(envelope, psn_no, mdtrt_id, setl_id);
+    let mut answer = request.national.clone();
+    verbatim::answer_in_place(&mut reader, answer.as_mut());
+    let national = match &answer {
+        None => Some(None),
+        Some(answer) if !answer.raw_json.is_empty() => None,
+        Some(answer) => national_cancel::read(&mut reader, answer).map(Some),
+    };
+    let cancellation = cancellation(envelope, psn_no, mdtrt_id, setl_id, national);
     reader.faults.finish(cancellation)
 }
 
@@ -128,8 +151,15 @@ fn cancellation(
     psn_no: Option<Arc<str>>,
     mdtrt_id: Option<Arc<str>>,
     setl_id: Option<Arc<str>>,
+    national: Option<Option<NationalCancel>>,
 ) -> Option<Cancellation> {
-    Some(Cancellation { envelope: envelope?, psn_no: psn_no?, mdtrt_id: mdtrt_id?, setl_id: setl_id? })
+    Some(Cancellation {
+        envelope: envelope?,
+        psn_no: psn_no?,
+        mdtrt_id: mdtrt_id?,
+        setl_id: setl_id?,
+        national: national?,
+    })
 }
 
 /// The call that `QueryByMsgid` asks about.

@@ -195,7 +195,15 @@ fn adopted(draw: &mut Draw, mut left: i64) -> AdoptedResult {
     let hosp_part_amt = if draw.one_in(2) { takes(draw) } else { Money::ZERO };
     let acct_pay = if draw.one_in(2) { takes(draw) } else { Money::ZERO };
     let funds = funds.into_iter().filter(|(_, amount)| !amount.is_zero()).collect();
-    AdoptedResult { funds, hosp_part_amt, acct_pay, act_pay_dedc: draw.money() }
+    AdoptedResult {
+        funds,
+        hosp_part_amt,
+        acct_pay,
+        act_pay_dedc: Some(draw.money()),
+        pool_prop_selfpay: None,
+        limits: Vec::new(),
+        identities: Vec::new(),
+    }
 }
 
 fn visit(draw: &mut Draw, day: Date) -> Visit {

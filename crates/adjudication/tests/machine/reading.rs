@@ -260,7 +260,7 @@ impl<'a> Reading<'a> {
             self.paid += fen(*amount);
             self.answer.payments.push(((Arc::from("platform"), Arc::from(kind.name())), fen(*amount)));
         }
-        self.answer.deductible = fen(adopted.act_pay_dedc);
+        self.answer.deductible = fen(adopted.act_pay_dedc.unwrap_or_default());
     }
 
     /// As much as the first pool has, then the next; within a pool in proportion.

@@ -26,7 +26,8 @@ pub enum MirrorError {
 }
 
 /// The mirror of a stored settlement: every amount negated, accumulators led back, its own `setl_id`, and
-/// `init_setl_id` naming the original. It has no explanation; the original's explains both.
+/// `init_setl_id` naming the original. It has no explanation and no causes; the original's explain both. Which identities
+/// of a 2305 answer were checked is not the original's to say.
 ///
 /// *Units*: as the original. `balc` is not an amount of the settlement but the account's state: it is what is on the
 /// account once `acct_pay` is back (I13).
@@ -44,6 +45,7 @@ pub fn mirror(
         medins_setl_id: msgid.to_owned(),
         setl_time: setl_time(booking.booked_at_ms).ok_or(MirrorError::Time)?,
         explanation: Vec::new(),
+        identities_checked: Vec::new(),
         ..original.clone()
     };
     let setlinfo = mirror.setlinfo.as_mut().ok_or(MirrorError::NoSetlInfo)?;
@@ -68,6 +70,14 @@ pub fn mirror(
     for variance in &mut mirror.variances {
         negate("variances.adopted", &mut variance.adopted)?;
         negate("variances.computed", &mut variance.computed)?;
+        // Absent from answers of before there was such a thing.
+        if !variance.difference.is_empty() {
+            negate("variances.difference", &mut variance.difference)?;
+        }
+        variance.causes.clear();
+    }
+    if let Some(own) = &mut mirror.own_computation {
+        mirror_own(own)?;
     }
     Ok(mirror)
 }
@@ -141,6 +151,24 @@ fn mirror_setlinfo(info: &mut v1::SetlInfo) -> Result<(), MirrorError> {
         ("setlinfo.psn_cash_pay", psn_cash_pay),
     ];
     amounts.into_iter().try_for_each(|(field, value)| negate(field, value))
+}
+
+fn mirror_own(own: &mut v1::OwnComputation) -> Result<(), MirrorError> {
+    let v1::OwnComputation { split, act_pay_dedc, payments, explanation } = own;
+    explanation.clear();
+    negate("own_computation.act_pay_dedc", act_pay_dedc)?;
+    for payment in payments {
+        negate("own_computation.payments.amount", &mut payment.amount)?;
+    }
+    let Some(split) = split else { return Ok(()) };
+    let v1::FourParts { fulamt_ownpay_amt, overlmt_amt, preselfpay_amt, inscp_scp_amt } = split;
+    let parts = [
+        ("own_computation.split.fulamt_ownpay_amt", fulamt_ownpay_amt),
+        ("own_computation.split.overlmt_amt", overlmt_amt),
+        ("own_computation.split.preselfpay_amt", preselfpay_amt),
+        ("own_computation.split.inscp_scp_amt", inscp_scp_amt),
+    ];
+    parts.into_iter().try_for_each(|(field, value)| negate(field, value))
 }
 
 fn mirror_line(line: &mut v1::LineSettlement) -> Result<(), MirrorError> {

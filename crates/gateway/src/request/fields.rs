@@ -21,6 +21,8 @@ pub(crate) enum Place<'a> {
     Row(&'static str, usize),
     /// A field of a line, with its `feedetl_sn`.
     Line(usize, &'a str),
+    /// A field of a row of a 2301 answer, by answer and row.
+    Fee(usize, usize),
 }
 
 impl Place<'_> {
@@ -28,7 +30,11 @@ impl Place<'_> {
         match self {
             Place::Top => field.to_owned(),
             Place::Node(node) => format!("{node}.{field}"),
+            // A row that is wrong as a whole has no field.
+            Place::Row(list, index) if field.is_empty() => format!("{list}[{index}]"),
             Place::Row(list, index) => format!("{list}[{index}].{field}"),
+            Place::Fee(batch, index) if field.is_empty() => format!("national_fees[{batch}].result[{index}]"),
+            Place::Fee(batch, index) => format!("national_fees[{batch}].result[{index}].{field}"),
             Place::Line(index, _) => format!("feedetail[{index}].{field}"),
         }
     }

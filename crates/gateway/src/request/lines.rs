@@ -17,6 +17,17 @@ pub(super) struct Lines {
     rows: usize,
 }
 
+impl Lines {
+    pub(super) fn lines_mut(&mut self) -> &mut [Line] {
+        &mut self.lines
+    }
+
+    /// Whether every row could be read.
+    pub(super) fn are_whole(&self) -> bool {
+        self.lines.len() == self.rows
+    }
+}
+
 /// Reads every line; one that is wrong is noted and left out. `None` when there are none or too many.
 pub(super) fn read(reader: &mut Reader, rows: &[v1::FeeDetail], visit: Option<&Visit>) -> Option<Lines> {
     if rows.is_empty() {
@@ -152,8 +163,9 @@ pub(super) fn bill(
     if request.feedetail.is_empty() && !request.evtinfo.is_empty() {
         return no_bill(reader, request, medfee_sumamt?);
     }
-    let Lines { lines, places, rows } = lines?;
-    let whole = lines.len() == rows;
+    let lines = lines?;
+    let whole = lines.are_whole();
+    let Lines { lines, places, .. } = lines;
     match Bill::new(lines, medfee_sumamt.unwrap_or_default()) {
         Ok(bill) => (whole && medfee_sumamt.is_some()).then_some(bill),
         Err(errors) => {
@@ -219,8 +231,8 @@ fn tell(reader: &mut Reader, request: &v1::SettleBillRequest, places: &[usize], 
         BillError::Amount { line, expected, .. } => {
             let (place, row) = row(*line);
             let allowed = Phrase::made(
-                format!("pric × cnt 四舍五入到分 = {expected}"),
-                format!("pric x cnt rounded half up to the fen = {expected}"),
+                format!("pric × cnt 四舍五入到分 = {expected}（I5）"),
+                format!("pric x cnt rounded half up to the fen = {expected} (I5)"),
             );
             let value = &row.det_item_fee_sumamt;
             reader.fault(place, "det_item_fee_sumamt", InvalidCode::AmountMismatch, value, allowed);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccountPayment, AccumulatorChange, AccumulatorKey, BenefitCard, Claim, FixedPayment, FourWaySplit, Grade,
-    LineSplit, Measure, Money, Origin, PackCard, PackStatus, Payer, PayerKind, Payment, PublicLayers,
-    Settlement, ShareTable, Variance,
+    AccountPayment, AccumulatorChange, AccumulatorKey, Adoption, BenefitCard, Claim, ExplainedPart,
+    FixedPayment, FourWaySplit, Grade, LineSplit, Measure, Money, NationalIdentity, Origin, OwnComputation,
+    PackCard, PackStatus, Payer, PayerKind, Payment, PublicLayers, Settlement, ShareTable, Step, Variance,
+    VarianceCause,
 };
 use bedside_gateway::answer::{self, Booking};
 use bedside_gateway::request::{self, Envelope};
@@ -72,13 +73,26 @@ fn settlement(claim: &Claim, portions: [i64; 10]) -> Settlement {
         split = split.plus(&parts).unwrap();
         line_splits.push(LineSplit { split: parts, item: None, reason: None });
     }
-    let paid = PayerKind::ALL.into_iter().zip(columns).map(|(kind, amount)| payment(kind, amount)).collect();
+    let paid: Vec<Payment> =
+        PayerKind::ALL.into_iter().zip(columns).map(|(kind, amount)| payment(kind, amount)).collect();
     let key = |measure| AccumulatorKey::of_year(2026, "somewhere/plan".into(), "inpatient".into(), measure);
     let variance = Variance {
         payer: PayerKind::BasicInsurance,
         adopted: Money::from_units(5_000),
         computed: Money::from_units(5_001),
+        causes: vec![ExplainedPart {
+            cause: VarianceCause::Deductible { ours: Money::from_units(8), theirs: Money::from_units(9) },
+            amount: Money::from_units(-1),
+        }],
     };
+    let own = OwnComputation {
+        split,
+        act_pay_dedc: Money::from_units(1_234),
+        payments: paid.iter().take(2).cloned().collect(),
+        explanation: vec![Step::Cash { amount: Money::from_units(7) }],
+    };
+    let adoption =
+        Adoption { identities: vec![NationalIdentity::I1], own: Some(own), variances: vec![variance] };
     Settlement {
         programme: "somewhere/residents".into(),
         rule_date: date(2026, 3, 10),
@@ -110,7 +124,7 @@ fn settlement(claim: &Claim, portions: [i64; 10]) -> Settlement {
             pack(PackStatus::Unverified, Grade::A),
             pack(PackStatus::Demo, Grade::Assumed),
         ],
-        public_layers: PublicLayers::Adopted(vec![variance]),
+        public_layers: PublicLayers::Adopted(adoption),
     }
 }
 
@@ -159,6 +173,18 @@ fn amounts(settlement: &v1::Settlement) -> Vec<(String, i64)> {
     for variance in &settlement.variances {
         amounts.push(("adopted".to_owned(), fen(&variance.adopted)));
         amounts.push(("computed".to_owned(), fen(&variance.computed)));
+        amounts.push(("difference".to_owned(), fen(&variance.difference)));
+    }
+    if let Some(own) = &settlement.own_computation {
+        amounts.push(("own act_pay_dedc".to_owned(), fen(&own.act_pay_dedc)));
+        for payment in &own.payments {
+            amounts.push(("own payment".to_owned(), fen(&payment.amount)));
+        }
+        let v1::FourParts { fulamt_ownpay_amt, overlmt_amt, preselfpay_amt, inscp_scp_amt } =
+            own.split.as_ref().unwrap();
+        for part in [fulamt_ownpay_amt, overlmt_amt, preselfpay_amt, inscp_scp_amt] {
+            amounts.push(("own split".to_owned(), fen(part)));
+        }
     }
     for change in &settlement.accumulators {
         amounts.push((format!("accumulator {}", change.measure), fen(&change.after) - fen(&change.before)));
@@ -201,6 +227,9 @@ proptest! {
         for ((field, amount), (_, back)) in amounts(&original).into_iter().zip(amounts(&mirror)) {
             prop_assert_eq!(amount + back, 0, "{}", field);
         }
+        prop_assert_eq!(original.variances[0].causes[0].code.as_str(), "deductible");
+        prop_assert!(mirror.variances[0].causes.is_empty() && mirror.identities_checked.is_empty());
+        prop_assert!(mirror.own_computation.as_ref().unwrap().explanation.is_empty());
         prop_assert_eq!(&mirror.init_setl_id, &original.setl_id);
         prop_assert_eq!((mirror.setl_id.as_str(), mirror.medins_setl_id.as_str()), ("S0000000002", "M2"));
         prop_assert_eq!(fen(&mirror.setlinfo.unwrap().balc), 8_000);

@@ -82,6 +82,16 @@ impl House {
         msgid: &str,
         original: &v1::Settlement,
     ) -> Result<v1::Settlement, Status> {
+        self.cancel_with(msgid, original, None).await
+    }
+
+    /// Cancels with the platform's own cancellation.
+    pub(crate) async fn cancel_with(
+        &mut self,
+        msgid: &str,
+        original: &v1::Settlement,
+        national: Option<v1::NationalAnswer>,
+    ) -> Result<v1::Settlement, Status> {
         let header = v1::Header {
             msgid: msgid.to_owned(),
             fixmedins_code: "H33010600001".to_owned(),
@@ -92,6 +102,7 @@ impl House {
             mdtrt_id: original.mdtrt_id.clone(),
             setl_id: original.setl_id.clone(),
             psn_no: original.psn_no.clone(),
+            national,
         };
         let answered = self.client.cancel_settlement(request).await?;
         Ok(answered.into_inner().settlement.unwrap())

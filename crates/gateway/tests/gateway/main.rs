@@ -9,6 +9,7 @@ mod conflicts;
 mod error_docs;
 mod history;
 mod house;
+mod national;
 mod privacy;
 mod surroundings;
 mod whole_trips;

@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod format;
 mod ledger;
+mod pack;
 mod replay;
 mod serve;
 
@@ -41,6 +42,8 @@ enum Command {
     Settle(settle::SettleArguments),
     /// Looks at a ledger's folder: shows, verifies, backs up, restores, exports, rebuilds.
     Ledger(ledger::LedgerArguments),
+    /// Works with rule packs: lists, explains, begins and compares them.
+    Pack(pack::PackArguments),
     /// Settles a file of discharge bills, one JSON document a line, persons in parallel.
     Replay(replay::ReplayArguments),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Settle(arguments) => settle::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
+        Command::Pack(arguments) => pack::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
     };
     match result {

@@ -106,6 +106,7 @@ pub(crate) fn plan(id: &str, file: &PlanFile, others: &PlanFiles) -> Checked<Pla
     Ok(Plan {
         benefits: benefits.collect(),
         card: card.clone(),
+        payer,
         date_rule: date_rule("date_rule", &file.date_rule)?,
         version_by,
         term,
@@ -114,6 +115,7 @@ pub(crate) fn plan(id: &str, file: &PlanFile, others: &PlanFiles) -> Checked<Pla
         account: purses(&file.account)?,
         schedule_amounts: maker.parameters.schedule_amounts.into_iter().collect(),
         schedule_rates: maker.parameters.schedule_rates.into_iter().collect(),
+        parameters: maker.parameters.stated,
     })
 }
 

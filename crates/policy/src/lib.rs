@@ -20,6 +20,7 @@ pub mod error;
 pub mod library;
 mod pack_file;
 pub mod plan;
+pub mod programme;
 
 pub use catalogue::{Catalogue, CatalogueItem, LineTerms};
 pub use error::{PackError, PackProblem};
@@ -29,5 +30,6 @@ pub use plan::{
     Deductible, DeductibleGroup, Factor, FactorRule, FilledBy, Gate, InnerLimit, ItemList, Limit,
     LimitAmount, LineSelector, ListDate, ListedItem, LumpSum, NearStay, OpensAfter, PaidFor, PaidLimit,
     Parameter, Pays, PerDiem, Plan, PreExistingBefore, PreExistingRule, PurseRule, Reimbursement, SharedBy,
-    Tail, Value, VersionBy, VisitCount, Waiting, When,
+    Stated, StatedNumber, Tail, Value, VersionBy, VisitCount, Waiting, When,
 };
+pub use programme::{Place, ProgrammeRule, PublicSource};

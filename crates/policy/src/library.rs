@@ -16,6 +16,7 @@ use crate::compile::{self, PlanFiles};
 use crate::error::{PackError, PackProblem};
 use crate::pack_file::{CatalogueFile, PlanFile, ProgrammeFile};
 use crate::plan::{Circumstances, Plan, VersionBy};
+use crate::programme::{Place, ProgrammeRule, PublicSource};
 
 static BUILTIN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/packs");
 
@@ -123,31 +124,6 @@ pub struct Programme {
     pub catalogue: Arc<Catalogue>,
     /// The day of settlement, which picked the programme and gives the benefit year.
     pub date: Date,
-}
-
-#[derive(Debug, Clone)]
-enum Place {
-    Plan(Arc<str>),
-    Policy(Arc<str>),
-}
-
-/// Who settles the public layers of a programme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PublicSource {
-    Computed,
-    Adopted,
-}
-
-#[derive(Debug, Clone)]
-struct ProgrammeRule {
-    id: Arc<str>,
-    from: Date,
-    until: Date,
-    insutype: String,
-    area: String,
-    catalogue: Arc<str>,
-    public_source: PublicSource,
-    places: Vec<Place>,
 }
 
 /// Every pack, checked and compiled.
@@ -348,15 +324,15 @@ impl Library {
             id: format!("{authority}/{name}").into(),
             from,
             until,
-            insutype: file.insutype.clone(),
-            area: file.area.clone(),
+            insutype: file.insutype.as_str().into(),
+            area: file.area.as_str().into(),
             catalogue: catalogue.clone(),
             public_source,
             places,
         };
         let clash = self.programmes.iter().find(|other| {
             other.insutype == rule.insutype
-                && (other.area.starts_with(&rule.area) || rule.area.starts_with(&other.area))
+                && (other.area.starts_with(&*rule.area) || rule.area.starts_with(&*other.area))
                 && other.from < rule.until
                 && rule.from < other.until
         });
@@ -378,6 +354,16 @@ impl Library {
         self.plans.get(pack).into_iter().flatten().any(|plan| plan.counts_on(account))
     }
 
+    /// The versions of one plan, by their file's name; none of a pack that is not there.
+    pub fn versions_of(&self, pack: &str) -> &[Arc<Plan>] {
+        self.plans.get(pack).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every programme, by the path of its file.
+    pub fn programmes(&self) -> &[ProgrammeRule] {
+        &self.programmes
+    }
+
     /// Every version of every catalogue.
     pub fn catalogues(&self) -> impl Iterator<Item = &Arc<Catalogue>> {
         self.catalogues.values().flatten()
@@ -392,8 +378,8 @@ impl Library {
         let insurance = &claim.person.insurance;
         let date = claim.visit.date(DateRule::Settlement);
         let rule = self.programmes.iter().find(|rule| {
-            rule.insutype == *insurance.insutype
-                && insurance.insuplc_admdvs.starts_with(&rule.area)
+            rule.insutype == insurance.insutype
+                && insurance.insuplc_admdvs.starts_with(&*rule.area)
                 && rule.from <= date
                 && date < rule.until
         });

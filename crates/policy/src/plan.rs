@@ -4,12 +4,13 @@
 //! citation. It must not know TOML. Invariant: a compiled plan has no dangling name, no unit mix-up and ordered
 //! bands; `crate::compile` is the only maker.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bedside_claim::{
     BenefitCard, Cause, Citation, Claim, Date, DateRule, DayKind, DeductibleRule, Event, FeeCategory,
-    HospitalTier, LimitPer, Line, Money, Occurrence, OccurrenceKind, OutOfAreaFiling, PackCard, Period,
-    Policy, Pool, PublicSettlement, Purse, Rate, Reason, Setting, Sex,
+    HospitalTier, LimitPer, Line, Money, Occurrence, OccurrenceKind, OutOfAreaFiling, PackCard, Payer,
+    Period, Policy, Pool, PublicSettlement, Purse, Rate, Reason, Setting, Sex,
 };
 
 /// Where care took place relative to the area of insurance (统筹区: the first four digits of the area code).
@@ -672,6 +673,8 @@ pub struct Band {
     pub from: Money,
     /// Upper edge, CNY; `None` for the last.
     pub until: Option<Money>,
+    /// Where the upper edge comes from.
+    pub edge: Option<Arc<Citation>>,
     /// Its rate.
     pub rate: Parameter<Rate>,
 }
@@ -923,6 +926,28 @@ pub enum Tail {
     Days(Parameter<u16>),
 }
 
+/// The number of a parameter, by its unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatedNumber {
+    /// `CNY`.
+    Amount(Parameter<Money>),
+    /// `ratio`.
+    Ratio(Parameter<Rate>),
+    /// `days`.
+    Days(Parameter<u16>),
+    /// `times`.
+    Times(Parameter<u16>),
+}
+
+/// A parameter as the plan states it. The core never looks here; benefits hold their own copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stated {
+    /// Conditions and values.
+    pub number: StatedNumber,
+    /// The parameter of another pack that it stands for, `authority/product#parameter`.
+    pub same_as: Option<Arc<str>>,
+}
+
 /// What picks the version of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionBy {
@@ -937,6 +962,8 @@ pub enum VersionBy {
 pub struct Plan {
     /// How results cite it.
     pub card: Arc<PackCard>,
+    /// Who owes what its benefits pay.
+    pub payer: Payer,
     /// The date of the visit that the plan goes by: benefit year, cover, conditions.
     pub date_rule: DateRule,
     /// What picks the version.
@@ -955,6 +982,8 @@ pub struct Plan {
     pub schedule_amounts: Vec<Arc<str>>,
     /// Ratios that it must carry.
     pub schedule_rates: Vec<Arc<str>>,
+    /// Every parameter by its name in the pack: what is shown and compared, and what other packs point at.
+    pub parameters: BTreeMap<Arc<str>, Stated>,
 }
 
 impl Plan {

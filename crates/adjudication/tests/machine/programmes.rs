@@ -3,6 +3,7 @@
 //! Builds the plan types directly, so that no pack has to spell what a case tries. Must not know claims beyond the
 //! words that both are drawn with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bedside_claim::{
@@ -38,6 +39,10 @@ pub(crate) fn around() -> Date {
 /// The plans of a programme, in order.
 pub(crate) fn plans(draw: &mut Draw) -> Vec<Plan> {
     (0..=draw.upto(3)).map(|place| plan(draw, place)).collect()
+}
+
+fn payer(kind: PayerKind) -> Payer {
+    Payer { kind, code: "F".into(), name_zh: "".into(), name_en: "".into() }
 }
 
 fn plan(draw: &mut Draw, place: usize) -> Plan {
@@ -95,6 +100,7 @@ impl OfPlan<'_> {
         };
         let date_rule = self.draw.of(&[DateRule::Admission, DateRule::Settlement]);
         Plan {
+            payer: payer(self.kind),
             card: self.card,
             date_rule,
             version_by,
@@ -105,6 +111,7 @@ impl OfPlan<'_> {
             account,
             schedule_amounts: Vec::new(),
             schedule_rates: Vec::new(),
+            parameters: BTreeMap::new(),
         }
     }
 
@@ -118,7 +125,7 @@ impl OfPlan<'_> {
     }
 
     fn benefit(&mut self, id: &str) -> Benefit {
-        let payer = Payer { kind: self.kind, code: "F".into(), name_zh: "".into(), name_en: "".into() };
+        let payer = payer(self.kind);
         let card = Arc::new(BenefitCard {
             id: id.into(),
             name_zh: "".into(),
@@ -341,10 +348,10 @@ impl OfPlan<'_> {
         let mut bands = Vec::new();
         let mut from = Money::ZERO;
         for edge in edges {
-            bands.push(Band { from, until: Some(edge), rate: self.rate() });
+            bands.push(Band { from, until: Some(edge), edge: None, rate: self.rate() });
             from = edge;
         }
-        bands.push(Band { from, until: None, rate: self.rate() });
+        bands.push(Band { from, until: None, edge: None, rate: self.rate() });
         bands
     }
 

@@ -359,15 +359,18 @@ impl<'a> Maker<'a> {
         for (index, band) in file.bands.iter().enumerate() {
             let place = format!("{place}.bands[{}]", index + 1);
             let rate = self.parameters.rate(&format!("{place}.rate"), &band.rate)?;
-            let until = match &band.until {
-                Some(name) => Some(self.parameters.edge(&format!("{place}.until"), name)?),
-                None => None,
+            let (until, edge) = match &band.until {
+                Some(name) => {
+                    let (until, citation) = self.parameters.edge(&format!("{place}.until"), name)?;
+                    (Some(until), Some(citation))
+                }
+                None => (None, None),
             };
             let is_last = index + 1 == file.bands.len();
             if until.is_none() != is_last || until.is_some_and(|until| until <= from) {
                 return Err(PackProblem::BandOrder { place });
             }
-            bands.push(Band { from, until, rate });
+            bands.push(Band { from, until, edge, rate });
             from = until.unwrap_or(from);
         }
         if bands.is_empty() {

@@ -9,7 +9,7 @@ use super::conditions::when;
 use super::words::{Checked, amount, grade, in_range, number, span};
 use crate::error::PackProblem;
 use crate::pack_file::{ParameterFile, PlanFile, RowFile};
-use crate::plan::{Parameter, Value, When};
+use crate::plan::{Parameter, Stated, StatedNumber, Value, When};
 
 /// Every version of every plan as written, by pack id: what references look into.
 pub(crate) type PlanFiles = BTreeMap<Arc<str>, Vec<PlanFile>>;
@@ -45,6 +45,8 @@ pub(super) struct Parameters<'a> {
     pub(super) schedule_rates: BTreeSet<Arc<str>>,
     /// The citation of the weakest grade among those taken.
     weakest: Option<Arc<Citation>>,
+    /// All that were taken.
+    pub(super) stated: BTreeMap<Arc<str>, Stated>,
 }
 
 impl<'a> Parameters<'a> {
@@ -57,6 +59,7 @@ impl<'a> Parameters<'a> {
             schedule_amounts: BTreeSet::new(),
             schedule_rates: BTreeSet::new(),
             weakest: None,
+            stated: BTreeMap::new(),
         }
     }
 
@@ -95,6 +98,7 @@ impl<'a> Parameters<'a> {
         let parameter = self.take(place, name, Unit::Cny, amount)?;
         let named = names_on_schedule(&parameter);
         self.schedule_amounts.extend(named);
+        self.state(name, StatedNumber::Amount(parameter.clone()));
         Ok(parameter)
     }
 
@@ -105,15 +109,25 @@ impl<'a> Parameters<'a> {
         })?;
         let named = names_on_schedule(&parameter);
         self.schedule_rates.extend(named);
+        self.state(name, StatedNumber::Ratio(parameter.clone()));
         Ok(parameter)
     }
 
     pub(super) fn days(&mut self, place: &str, name: &str) -> Checked<Parameter<u16>> {
-        self.count(place, name, Unit::Days)
+        let parameter = self.count(place, name, Unit::Days)?;
+        self.state(name, StatedNumber::Days(parameter.clone()));
+        Ok(parameter)
     }
 
     pub(super) fn times(&mut self, place: &str, name: &str) -> Checked<Parameter<u16>> {
-        self.count(place, name, Unit::Times)
+        let parameter = self.count(place, name, Unit::Times)?;
+        self.state(name, StatedNumber::Times(parameter.clone()));
+        Ok(parameter)
+    }
+
+    fn state(&mut self, name: &str, number: StatedNumber) {
+        let same_as = self.file.parameter.get(name).and_then(|file| file.same_as.as_deref());
+        self.stated.insert(name.into(), Stated { number, same_as: same_as.map(Arc::from) });
     }
 
     fn count(&mut self, place: &str, name: &str, unit: Unit) -> Checked<Parameter<u16>> {
@@ -136,10 +150,10 @@ impl<'a> Parameters<'a> {
     }
 
     /// A band edge: one amount for everybody, or the bands could not be ordered.
-    pub(super) fn edge(&mut self, place: &str, name: &str) -> Checked<Money> {
+    pub(super) fn edge(&mut self, place: &str, name: &str) -> Checked<(Money, Arc<Citation>)> {
         let parameter = self.amount(place, name)?;
         match parameter.rows.as_slice() {
-            [(when, Value::Fixed(edge))] if when.is_empty() => Ok(*edge),
+            [(when, Value::Fixed(edge))] if when.is_empty() => Ok((*edge, parameter.citation.clone())),
             _ => Err(PackProblem::EdgeWithRows { place: place.to_owned() }),
         }
     }

@@ -489,7 +489,7 @@ impl Scale<'_> {
         let slice = after.minus(before)?;
         if slice.is_zero() {
             if let Some(steps) = steps {
-                let Band { from, until, rate } = band;
+                let Band { from, until, rate, .. } = band;
                 let (from, until) = (*from, *until);
                 let reached = self.from.plus(Money::from_units(1))? > lower;
                 let rule =

@@ -1,8 +1,12 @@
 //! `bedside pack`: the tools of those who write and read plans.
 //!
-//! One file for each subcommand; what they share stands in `chosen` and `tables`.
+//! One file for each subcommand; what they share stands in `chosen`, `page` and `tables`.
 
+mod chosen;
+mod explain;
 mod list;
+mod page;
+mod sheet_json;
 mod tables;
 
 use clap::{Args, Subcommand};
@@ -20,10 +24,13 @@ pub(crate) struct PackArguments {
 enum Command {
     /// Lists plans, programmes and catalogues.
     List(list::ListArguments),
+    /// Shows a plan as tables: who it is for, what counts, what it pays, where every number comes from.
+    Explain(explain::ExplainArguments),
 }
 
 pub(crate) fn run(arguments: &PackArguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::List(arguments) => list::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! `bedside pack` as its users run it: listing, explaining, beginning and comparing plans.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -55,4 +56,74 @@ fn list_shows_what_is_valid_on_a_day() {
 fn list_refuses_what_it_cannot_read() {
     refused(&["pack", "list", "--on", "1999-13-01"], 2, "--on");
     refused(&["pack", "list", "--packs", "no-such-folder"], 2, "no-such-folder");
+}
+
+fn explained(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explained").join(name)
+}
+
+/// The whole of what two plans look like, one public in Chinese, one commercial in English; read against the packs before
+/// each change. `BLESS=1` writes them anew.
+#[test]
+fn explain_prints_a_plan_as_it_was_read() {
+    let cases: [(&str, &[&str]); 2] = [
+        ("hangzhou-employee-basic.zh.txt", &["hangzhou/employee-basic"]),
+        (
+            "huhuibao-new-citizen.en.txt",
+            &["shanghai/huhuibao-new-citizen", "--version", "2025", "--lang", "en"],
+        ),
+    ];
+    for (name, arguments) in cases {
+        let text = stdout(&[&["pack", "explain"], arguments].concat());
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(explained(name), &text).unwrap();
+        }
+        assert_eq!(text, std::fs::read_to_string(explained(name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn explain_is_there_for_documents_and_scripts() {
+    let page = stdout(&["pack", "explain", "hangzhou/resident-basic", "--format", "markdown"]);
+    assert!(page.contains("# 杭州市城乡居民基本医疗保险"), "{page}");
+    assert!(page.contains("| 起付标准以上全部 | 70 % | 80 % | 75 % | 住院支付比例 [1] B |"), "{page}");
+    let text = stdout(&["pack", "explain", "hangzhou/resident-basic", "--format", "json", "--lang", "en"]);
+    let sheet: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        sheet["benefits"][0]["bands"][0]["rate"]["rows"][0],
+        serde_json::json!({ "when": "hospital level: tertiary", "value": "70 %" })
+    );
+    assert_eq!(sheet["sources"][0]["grade"], "B");
+}
+
+#[test]
+fn every_plan_can_be_explained_in_both_languages() {
+    let listed: Value = serde_json::from_str(&stdout(&["pack", "list", "--format", "json"])).unwrap();
+    for plan in listed["plans"].as_array().unwrap() {
+        let (id, version) = (plan["id"].as_str().unwrap(), plan["version"].as_str().unwrap());
+        for lang in ["zh", "en"] {
+            let text = stdout(&["pack", "explain", id, "--version", version, "--lang", lang]);
+            assert!(text.contains(plan["name"][lang].as_str().unwrap()), "{text}");
+        }
+    }
+}
+
+#[test]
+fn explain_says_what_there_is_instead() {
+    refused(&["pack", "explain", "hangzhou/nothing", "--lang", "en"], 2, "hangzhou/resident-basic");
+    refused(
+        &["pack", "explain", "hangzhou/resident-basic", "--version", "1"],
+        2,
+        "2021 [2021-01-01, 2027-01-01)",
+    );
+    refused(
+        &["pack", "explain", "hangzhou/resident-basic", "--on", "2020-12-31"],
+        3,
+        "2021 [2021-01-01, 2027-01-01)",
+    );
+    refused(
+        &["pack", "explain", "hangzhou/resident-basic", "--on", "2022-01-01", "--version", "2021"],
+        2,
+        "--on",
+    );
 }

@@ -21,6 +21,7 @@ pub mod library;
 mod pack_file;
 pub mod plan;
 pub mod programme;
+pub mod sheet;
 
 pub use catalogue::{Catalogue, CatalogueItem, LineTerms};
 pub use error::{PackError, PackProblem};
@@ -33,3 +34,4 @@ pub use plan::{
     Stated, StatedNumber, Tail, Value, VersionBy, VisitCount, Waiting, When,
 };
 pub use programme::{Place, ProgrammeRule, PublicSource};
+pub use sheet::Sheet;

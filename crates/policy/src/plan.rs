@@ -863,7 +863,7 @@ pub struct Benefit {
     pub gate: Gate,
     /// What it pays.
     pub pays: Pays,
-    visit_count: VisitCount,
+    pub(crate) visit_count: VisitCount,
 }
 
 impl Benefit {

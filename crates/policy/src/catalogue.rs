@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bedside_claim::{
-    CatalogueLevel, Date, FourWaySplit, HospitalApproval, HospitalTier, ItemTerms, Line, Money, Overflow,
-    PackCard, Price, Quantity, Rate, Reason,
+    CatalogueLevel, Date, FourWaySplit, Grade, HospitalApproval, HospitalTier, ItemTerms, Line, Money,
+    Overflow, PackCard, PackStatus, Price, Quantity, Rate, Reason,
 };
 
 /// Whether an item may be used without the hospital's approval (`lmt_used_flag`).
@@ -101,6 +101,21 @@ impl Catalogue {
             }
         }
         Ok(Catalogue { card, items })
+    }
+
+    /// A catalogue without items over these days.
+    pub(crate) fn empty(id: &str, (from, until): (Date, Date)) -> Catalogue {
+        let card = PackCard {
+            id: id.into(),
+            version: "0".into(),
+            name_zh: "空目录".into(),
+            name_en: "empty catalogue".into(),
+            from,
+            until,
+            status: PackStatus::Demo,
+            grade: Grade::Assumed,
+        };
+        Catalogue { card: Arc::new(card), items: BTreeMap::new() }
     }
 
     /// The item's row on a day.

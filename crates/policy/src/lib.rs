@@ -25,7 +25,7 @@ pub mod sheet;
 
 pub use catalogue::{Catalogue, CatalogueItem, LineTerms};
 pub use error::{PackError, PackProblem};
-pub use library::{Cover, Layer, Library, Programme, Unresolved};
+pub use library::{Cover, LONE_AREA, Layer, Library, Programme, Unresolved};
 pub use plan::{
     AgeRange, Amounts, Answer, Band, BandEdges, Base, Benefit, Cap, CareArea, Circumstances, Decrease,
     Deductible, DeductibleGroup, Factor, FactorRule, FilledBy, Gate, InnerLimit, ItemList, Limit,

@@ -126,6 +126,9 @@ pub struct Programme {
     pub date: Date,
 }
 
+/// The area of [`Library::with_lone_programme`].
+pub const LONE_AREA: &str = "99";
+
 /// Every pack, checked and compiled.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
@@ -362,6 +365,32 @@ impl Library {
     /// Every programme, by the path of its file.
     pub fn programmes(&self) -> &[ProgrammeRule] {
         &self.programmes
+    }
+
+    /// The same packs with one programme more, in which this plan stands alone: what a plan without a place is read in.
+    /// `None` where there is no such plan, or it has no benefit.
+    ///
+    /// It is one of [`LONE_AREA`], which no real area is, and splits nothing: its lines must come split.
+    pub fn with_lone_programme(&self, pack: &str) -> Option<Library> {
+        let (id, versions) = self.plans.get_key_value(pack)?;
+        let kind = versions.first()?.benefits.first()?.card.payer.kind;
+        let from = versions.iter().map(|plan| plan.card.from).min()?;
+        let until = versions.iter().map(|plan| plan.card.until).max()?;
+        let asked = versions.first()?.scope.insutype.first().cloned();
+        let mut library = self.clone();
+        let catalogue = Arc::new(Catalogue::empty("lone/catalogue", (from, until)));
+        library.catalogues.insert("lone/catalogue".into(), vec![catalogue]);
+        library.programmes.push(ProgrammeRule {
+            id: "lone/programme".into(),
+            from,
+            until,
+            insutype: asked.unwrap_or_else(|| "390".into()),
+            area: LONE_AREA.into(),
+            catalogue: "lone/catalogue".into(),
+            public_source: PublicSource::Computed,
+            places: vec![if kind.is_public() { Place::Plan(id.clone()) } else { Place::Policy(id.clone()) }],
+        });
+        Some(library)
     }
 
     /// Every version of every catalogue.

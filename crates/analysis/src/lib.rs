@@ -1,0 +1,26 @@
+//! Reads plans before they go live: what they pay on typical bills, and whether a bill can be found that breaks what
+//! every plan promises.
+//!
+//! A [`Stage`] is a plan with the programmes to run it in; [`Facts`] are the circumstances of a claim as far as plans
+//! tell them apart; a [`Trial`] is facts with bills, the last of which is looked at. [`typical`](mod@typical) makes the
+//! bills that a plan's reader wants to see. No clock, no threads, no IO: the same packs and the same seed give the same
+//! bills. It must not know protobuf, nor how a pack is spelt.
+
+#![deny(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::unwrap_used,
+    clippy::panic
+)]
+
+pub mod facts;
+pub mod stage;
+pub mod told_apart;
+pub mod trial;
+pub mod typical;
+
+pub use facts::Facts;
+pub use stage::Stage;
+pub use trial::{Charge, Trial, Unsettled};
+pub use typical::{Typical, TypicalBill, typical};

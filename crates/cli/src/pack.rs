@@ -5,6 +5,7 @@
 mod chosen;
 mod explain;
 mod list;
+mod new;
 mod page;
 mod sheet_json;
 mod tables;
@@ -26,11 +27,14 @@ enum Command {
     List(list::ListArguments),
     /// Shows a plan as tables: who it is for, what counts, what it pays, where every number comes from.
     Explain(explain::ExplainArguments),
+    /// Writes the commented skeleton of a plan, with all that is needed to try it.
+    New(new::NewArguments),
 }
 
 pub(crate) fn run(arguments: &PackArguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::List(arguments) => list::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::New(arguments) => new::run(arguments),
     }
 }

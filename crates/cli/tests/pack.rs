@@ -127,3 +127,121 @@ fn explain_says_what_there_is_instead() {
         "--on",
     );
 }
+
+/// What the first bill of each skeleton comes to, by hand: (58,000 - 800) x 70 %; 50,000 x 60 % + 5,000 x 80 % of 65,000 -
+/// 10,000; (10 - 3) days x 100; the whole sum. Paid of the bill, and to the person.
+const SKELETONS: [(&str, &str, &str); 4] = [
+    ("public", "40040.00", "0.00"),
+    ("commercial", "34000.00", "0.00"),
+    ("per-diem", "0.00", "700.00"),
+    ("lump-sum", "0.00", "100000.00"),
+];
+
+#[test]
+fn new_writes_plans_that_load_and_settle_a_bill() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = dir.path().join("packs");
+    let packs = packs.to_str().unwrap();
+    for (kind, of_bill, to_person) in SKELETONS {
+        let id = format!("lanting/{kind}");
+        let told = stdout(&[
+            "pack",
+            "new",
+            &id,
+            "--kind",
+            kind,
+            "--packs",
+            packs,
+            "--from",
+            "2024-01-01",
+            "--lang",
+            "en",
+        ]);
+        assert!(told.contains(&format!("{packs}/{id}/demo.toml")), "{told}");
+        let bill = format!("{packs}/{id}/first-bill.json");
+        let settlement: Value =
+            serde_json::from_str(&stdout(&["settle", &bill, "--packs", packs, "--format", "json"])).unwrap();
+        let sum = |amounts: Vec<&Value>| -> String {
+            let fen: i64 = amounts
+                .iter()
+                .map(|amount| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap())
+                .sum();
+            format!("{}.{:02}", fen / 100, fen % 100)
+        };
+        let payments =
+            settlement["payments"].as_array().into_iter().flatten().map(|payment| &payment["amount"]);
+        assert_eq!(sum(payments.collect()), of_bill, "{kind}: {settlement:#}");
+        let to =
+            settlement["to_person"].as_array().into_iter().flatten().map(|paid| &paid["payment"]["amount"]);
+        assert_eq!(sum(to.collect()), to_person, "{kind}: {settlement:#}");
+        assert!(stdout(&["pack", "explain", &id, "--packs", packs]).contains("演示"), "{kind}");
+    }
+    let listed: Value =
+        serde_json::from_str(&stdout(&["pack", "list", "--packs", packs, "--format", "json"])).unwrap();
+    assert!(listed["plans"].as_array().unwrap().iter().all(|plan| plan["status"] == "demo"));
+    assert_eq!(listed["catalogues"].as_array().unwrap().len(), 1, "the first one is shared");
+}
+
+#[test]
+fn new_touches_nothing_that_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = dir.path().to_str().unwrap();
+    stdout(&["pack", "new", "lanting/huimin", "--packs", packs]);
+    let plan = dir.path().join("lanting/huimin/demo.toml");
+    let before = std::fs::read_to_string(&plan).unwrap();
+    refused(&["pack", "new", "lanting/huimin", "--packs", packs, "--lang", "en"], 2, "is there already");
+    assert_eq!(std::fs::read_to_string(&plan).unwrap(), before);
+    for id in
+        ["huimin", "a/b/c", "Lanting/huimin", "lanting/", "lanting/catalogue", "../huimin", "lanting/hui min"]
+    {
+        refused(&["pack", "new", id, "--packs", packs], 2, "不是方案名");
+    }
+    std::fs::write(&plan, "version = 1").unwrap();
+    refused(&["pack", "new", "lanting/second", "--packs", packs], 2, "lanting/huimin/demo.toml");
+    assert!(!dir.path().join("lanting/second").exists());
+}
+
+/// The comments of a skeleton, uncommented, are a pack that loads; and every key of the pack files is in them.
+#[test]
+fn the_commented_language_is_one_that_loads() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = dir.path().to_str().unwrap();
+    stdout(&["pack", "new", "lanting/huimin", "--packs", packs, "--from", "2026-01-01"]);
+    let text = std::fs::read_to_string(dir.path().join("lanting/huimin/demo.toml")).unwrap();
+    let (_, comments) = text.split_once("============ The whole language").unwrap();
+    let lines =
+        comments.lines().skip(1).map(|line| line.strip_prefix("# ").unwrap_or(line.trim_start_matches('#')));
+    let language: String = lines.map(|line| format!("{line}\n")).collect();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let base = "version = \"2026\"\nname = { zh = \"基准\", en = \"base\" }\nvalid = { from = \"2026-01-01\", until = \"2027-01-01\" }\nstatus = \"demo\"\ndate_rule = \"admission\"\npayer = { kind = \"commercial\", code = \"D\", zh = \"甲\", en = \"a\" }\n[source.s]\ntitle = \"t\"\ngrade = \"assumed\"\n[parameter.deductible]\nunit = \"CNY\"\nsource = \"s\"\narticle = \"a\"\nvalue = \"1\"\n";
+    write("demo/base/2026.toml", base);
+    write("lanting/language/2026.toml", &language);
+    let listed = stdout(&["pack", "list", "--packs", packs, "--lang", "en"]);
+    assert!(listed.contains("lanting/language"), "{listed}");
+    let shapes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy/src/pack_file.rs");
+    for key in plan_keys(&std::fs::read_to_string(shapes).unwrap()) {
+        assert!(
+            language
+                .lines()
+                .any(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == key)),
+            "`{key}` is not in the comments"
+        );
+    }
+}
+
+/// The names of all fields of a plan's file: lines `name: Type,` up to the programme.
+fn plan_keys(shapes: &str) -> Vec<String> {
+    let (plan, _) = shapes.split_once("pub(crate) struct ProgrammeFile").unwrap();
+    let field = |line: &str| {
+        let (name, kind) = line.trim().trim_start_matches("pub ").split_once(": ")?;
+        let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        (is_name && kind.ends_with(',') && !kind.starts_with("it.")).then(|| name.to_owned())
+    };
+    let keys: Vec<String> = plan.lines().filter_map(field).collect();
+    assert!(keys.len() > 100, "{keys:?}");
+    keys
+}

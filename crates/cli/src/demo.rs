@@ -92,7 +92,7 @@ async fn play(lang: Lang, dir: &Path, library: Arc<Library>) -> Result<Books, Fa
 
     print(&format!(
         "{}\n{}\n{}\n",
-        statement::render(&statement, lang)?,
+        statement::render(&statement, lang.into())?,
         ward.table,
         ward.remarks.join("\n")
     ))?;

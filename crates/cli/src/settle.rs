@@ -3,45 +3,57 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use bedside_claim::Lang;
 use bedside_gateway::to_json;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
-use crate::format::{LangArgument, OutputFormat, PacksArgument, print};
+use crate::format::{PacksArgument, print};
+use crate::statement::Language;
 use crate::{case, statement};
+
+/// What `settle` can make of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SettleFormat {
+    /// The statement in the terminal.
+    Text,
+    /// The answer for scripts.
+    Json,
+    /// The statement as one HTML page, to be looked at or printed on A4.
+    Html,
+}
 
 /// What `settle` takes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The case file is the JSON form of SettleBillRequest with the national field names, amounts as texts; or {\"prior\": [..], \"bills\": [..]}: what was used up before, and several bills in order, of one person or family. docs/case-files.md has every field.\n\nExamples:\n  bedside settle crates/cli/morning/01-resident-child.json\n  bedside settle case.json --format json > settlement.json\n  cat case.json | bedside settle - --lang en"
+    after_help = "The case file is the JSON form of SettleBillRequest with the national field names, amounts as texts; or {\"prior\": [..], \"bills\": [..]}: what was used up before, and several bills in order, of one person or family. docs/case-files.md has every field.\n\nExamples:\n  bedside settle crates/cli/morning/01-resident-child.json\n  bedside settle case.json --format json > settlement.json\n  bedside settle case.json --format html > statement.html\n  cat case.json | bedside settle - --lang en"
 )]
 pub(crate) struct SettleArguments {
     /// The case file; `-` reads standard input.
     case: PathBuf,
-    /// Print for people or for scripts.
-    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
-    format: OutputFormat,
+    /// What to make of the settlement.
+    #[arg(long, value_enum, default_value_t = SettleFormat::Text)]
+    format: SettleFormat,
     /// The language of the statement.
-    #[arg(long, value_enum, default_value_t = LangArgument::Zh)]
-    lang: LangArgument,
+    #[arg(long, value_enum, default_value_t = Language::Zh)]
+    lang: Language,
     #[command(flatten)]
     packs: PacksArgument,
 }
 
 pub(crate) fn run(arguments: &SettleArguments) -> Result<(), Failure> {
     let text = read(&arguments.case)?;
-    let lang = Lang::from(arguments.lang);
+    let lang = arguments.lang.first();
     let file = case::read(&text, lang)?;
     let settlements = case::settle(&file, &arguments.packs.library()?, lang)?;
     let mut out = String::new();
     match arguments.format {
-        OutputFormat::Text => {
+        SettleFormat::Text => {
             for settlement in &settlements {
-                out += &statement::render(settlement, lang)?;
+                out += &statement::render(settlement, arguments.lang)?;
             }
         }
-        OutputFormat::Json => {
+        SettleFormat::Html => out = statement::page(&settlements, arguments.lang)?,
+        SettleFormat::Json => {
             let documents: Vec<String> = settlements.iter().map(to_json).collect();
             // One bill, one object, as over the wire; several bills, a list.
             out = match documents.as_slice() {

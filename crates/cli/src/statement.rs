@@ -1,5 +1,124 @@
 //! The statement (结算单): the wire answer for people, one module for each form.
+//!
+//! Every form renders the answer as it came over the wire and adds nothing to it but sums of lines by fee category and
+//! shares in percent. It knows no rule; a step is shown as it is, whatever its kind.
 
+mod chart;
+mod html;
 mod text;
 
+use std::borrow::Cow;
+use std::fmt;
+
+use bedside_claim::{FeeCategory, Lang, Money, Overflow, PayerKind};
+use bedside_gateway::v1;
+use clap::ValueEnum;
+
+use crate::failure::Failure;
+
+pub(crate) use self::html::page;
 pub(crate) use self::text::render;
+
+/// The language of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// 中文
+    Zh,
+    /// English
+    En,
+    /// 中文，附英文 / Chinese with English beside it
+    Both,
+}
+
+impl Language {
+    /// The language of what is said where there is no room for two.
+    pub(crate) fn first(self) -> Lang {
+        match self {
+            Language::Zh | Language::Both => Lang::Zh,
+            Language::En => Lang::En,
+        }
+    }
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Language {
+        match lang {
+            Lang::Zh => Language::Zh,
+            Lang::En => Language::En,
+        }
+    }
+}
+
+/// The words of a statement.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    language: Language,
+}
+
+impl Words {
+    /// A text where one string must do: a terminal, an attribute.
+    fn of<'a>(self, zh: &'a str, en: &'a str) -> Cow<'a, str> {
+        match self.language {
+            Language::Zh => zh.into(),
+            Language::En => en.into(),
+            // Numbers, separators and names that are the same are said once.
+            Language::Both if zh.trim() == en.trim() || en.trim().is_empty() => zh.into(),
+            Language::Both => format!("{zh} {en}").into(),
+        }
+    }
+
+    fn text(self, text: Option<&v1::Text>) -> Cow<'_, str> {
+        text.map_or(Cow::Borrowed(""), |text| self.of(&text.zh, &text.en))
+    }
+
+    /// A text in the one language that comes first.
+    fn first(self, text: Option<&v1::Text>) -> &str {
+        text.map_or("", |text| match self.language.first() {
+            Lang::Zh => text.zh.as_str(),
+            Lang::En => text.en.as_str(),
+        })
+    }
+}
+
+fn money(text: &str) -> Result<Money, Failure> {
+    Money::parse(text).map_err(|error| Failure::fault(format!("the answer's amount `{text}` {error}")))
+}
+
+fn sum(amounts: impl IntoIterator<Item = Money>) -> Result<Money, Failure> {
+    Money::sum(amounts).map_err(|Overflow| Failure::fault("the sums of the statement are out of range"))
+}
+
+/// What part of the whole, in thousandths rounded half up like every other number; a mirror's negative amounts are like
+/// what they mirror.
+fn thousandths(part: Money, whole: Money) -> i128 {
+    let (part, whole) = (i128::from(part.units()).abs(), i128::from(whole.units()).abs().max(1));
+    (part * 2_000 + whole) / (whole * 2)
+}
+
+/// A share in percent with one decimal.
+fn percent(part: Money, whole: Money) -> String {
+    let thousandths = thousandths(part, whole);
+    format!("{}.{} %", thousandths / 10, thousandths % 10)
+}
+
+/// A fee category in both languages; a code that is not national stands for itself.
+fn fee_category(code: &str) -> (&str, &str) {
+    FeeCategory::from_code(code).map_or((code, code), |category| (category.name_zh(), category.name_en()))
+}
+
+/// A payer's kind in both languages; a word that is not known stands for itself.
+fn payer_kind(name: &str) -> (String, String) {
+    let kind = PayerKind::ALL.into_iter().find(|kind| kind.name() == name);
+    let zh = kind.map_or_else(|| name.to_owned(), |kind| kind.name_zh().to_owned());
+    (zh, name.replace('_', " "))
+}
+
+/// The pack a step or payment rests on.
+fn pack<'a>(settlement: &'a v1::Settlement, id: &str) -> Option<&'a v1::PackUse> {
+    settlement.packs.iter().find(|pack| pack.id == id)
+}
+
+/// A displayed rendering of a template cannot fail but for want of memory.
+fn rendering(error: impl fmt::Display) -> Failure {
+    Failure::fault(format!("the statement cannot be rendered: {error}"))
+}

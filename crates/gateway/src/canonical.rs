@@ -35,6 +35,11 @@ pub fn cancel_bytes(mut request: v1::CancelSettlementRequest) -> Vec<u8> {
     request.encode_to_vec()
 }
 
+/// The bytes of an answer, as the ledger keeps them: its protobuf encoding, fields in the order of their numbers.
+pub fn answer_bytes(answer: &v1::Settlement) -> Vec<u8> {
+    answer.encode_to_vec()
+}
+
 fn bare_header(mut header: v1::Header) -> v1::Header {
     header.inf_time.clear();
     header.opter.clear();

@@ -1,46 +1,21 @@
 //! The statement (结算单) in the terminal: who pays what, why, what was not paid, and what to mind.
-//!
-//! It renders the answer as it came over the wire and adds nothing to it but sums of lines by fee category.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use bedside_claim::{FeeCategory, Lang, Money, PayerKind};
+use bedside_claim::Money;
 use bedside_gateway::v1;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use super::{Language, Words, fee_category, money, pack, payer_kind, percent, sum};
 use crate::failure::Failure;
 
 /// Longest list of lines with a reason; the rest is counted.
 const REASON_LINES: usize = 12;
-const BAR_WIDTH: i64 = 24;
+const BAR_WIDTH: i128 = 24;
 
-/// The words of a statement.
-struct Words {
-    lang: Lang,
-}
-
-impl Words {
-    fn of<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
-        match self.lang {
-            Lang::Zh => zh,
-            Lang::En => en,
-        }
-    }
-
-    fn text<'a>(&self, text: Option<&'a v1::Text>) -> &'a str {
-        text.map_or("", |text| match self.lang {
-            Lang::Zh => text.zh.as_str(),
-            Lang::En => text.en.as_str(),
-        })
-    }
-}
-
-fn money(text: &str) -> Result<Money, Failure> {
-    Money::parse(text).map_err(|error| Failure::fault(format!("the answer's amount `{text}` {error}")))
-}
-
-fn table<const N: usize>(head: [&str; N], right: &[usize]) -> Table {
+fn table<const N: usize>(head: [Cow<'_, str>; N], right: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(head);
@@ -56,18 +31,18 @@ fn table<const N: usize>(head: [&str; N], right: &[usize]) -> Table {
 ///
 /// # Errors
 /// A fault when the answer holds an amount that is none.
-pub(crate) fn render(settlement: &v1::Settlement, lang: Lang) -> Result<String, Failure> {
-    let words = Words { lang };
+pub(crate) fn render(settlement: &v1::Settlement, language: Language) -> Result<String, Failure> {
+    let words = Words { language };
     let mut out = String::new();
-    head(&mut out, settlement, &words);
-    payers(&mut out, settlement, &words)?;
-    to_person(&mut out, settlement, &words);
-    split(&mut out, settlement, &words);
-    categories(&mut out, settlement, &words)?;
-    explanation(&mut out, settlement, &words);
-    unpaid(&mut out, settlement, &words)?;
-    variances(&mut out, settlement, &words);
-    notices(&mut out, settlement, &words);
+    head(&mut out, settlement, words);
+    payers(&mut out, settlement, words)?;
+    to_person(&mut out, settlement, words);
+    split(&mut out, settlement, words);
+    categories(&mut out, settlement, words)?;
+    explanation(&mut out, settlement, words);
+    unpaid(&mut out, settlement, words)?;
+    variances(&mut out, settlement, words);
+    notices(&mut out, settlement, words);
     Ok(out)
 }
 
@@ -77,12 +52,12 @@ macro_rules! line {
     ($out:expr, $($part:tt)*) => {{ let _ = writeln!($out, $($part)*); }};
 }
 
-fn head(out: &mut String, settlement: &v1::Settlement, words: &Words) {
+fn head(out: &mut String, settlement: &v1::Settlement, words: Words) {
     line!(out, "━━━━━━━━━━ {} ━━━━━━━━━━", words.of("医疗费用结算单", "Settlement statement"));
     let setl_id = if settlement.setl_id.is_empty() {
         words.of("（预结算，未入账）", "(pre-settlement, not booked)")
     } else {
-        &settlement.setl_id
+        settlement.setl_id.as_str().into()
     };
     line!(
         out,
@@ -108,7 +83,7 @@ fn head(out: &mut String, settlement: &v1::Settlement, words: &Words) {
 }
 
 /// Who pays, as a table with a bar for each share: the picture before the reasons.
-fn payers(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Result<(), Failure> {
+fn payers(out: &mut String, settlement: &v1::Settlement, words: Words) -> Result<(), Failure> {
     let info = settlement.setlinfo.clone().unwrap_or_default();
     let total = money(&info.medfee_sumamt)?;
     line!(out);
@@ -131,7 +106,7 @@ fn payers(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
         } else {
             words.text(payment.benefit.as_ref())
         };
-        row(words.text(payment.payer.as_ref()), benefit, &payment.amount)?;
+        row(&words.text(payment.payer.as_ref()), &benefit, &payment.amount)?;
     }
     let own = [
         (words.of("医院负担", "hospital"), &info.hosp_part_amt),
@@ -139,17 +114,17 @@ fn payers(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
     ];
     for (payer, amount) in own {
         if !money(amount)?.is_zero() {
-            row(payer, "", amount)?;
+            row(&payer, "", amount)?;
         }
     }
-    row(words.of("个人现金", "patient, cash"), "", &info.psn_cash_pay)?;
-    row(words.of("合计", "total"), "", &info.medfee_sumamt)?;
+    row(&words.of("个人现金", "patient, cash"), "", &info.psn_cash_pay)?;
+    row(&words.of("合计", "total"), "", &info.medfee_sumamt)?;
     line!(out, "{table}");
     Ok(())
 }
 
 /// What is paid to the person beside the bill, and what relatives' accounts paid of it.
-fn to_person(out: &mut String, settlement: &v1::Settlement, words: &Words) {
+fn to_person(out: &mut String, settlement: &v1::Settlement, words: Words) {
     for paid in &settlement.to_person {
         let payment = paid.payment.clone().unwrap_or_default();
         let event = if paid.evt_no.is_empty() { String::new() } else { format!(" [{}]", paid.evt_no) };
@@ -175,17 +150,14 @@ fn to_person(out: &mut String, settlement: &v1::Settlement, words: &Words) {
     }
 }
 
-/// A bar and a percentage, in whole numbers; a mirror's negative amounts are drawn like what they mirror.
+/// A percentage and a bar, in whole numbers; a mirror's negative amounts are drawn like what they mirror.
 fn bar(part: Money, total: Money) -> String {
-    let (part, total) = (part.units().abs(), total.units().abs().max(1));
-    // Half up, like every other number.
-    let thousandths = (i128::from(part) * 2_000 + i128::from(total)) / (i128::from(total) * 2);
-    let filled = i128::from(part) * i128::from(BAR_WIDTH) / i128::from(total);
-    let filled = usize::try_from(filled).unwrap_or(0);
-    format!("{:>3}.{} % {}", thousandths / 10, thousandths % 10, "█".repeat(filled))
+    let (units, whole) = (i128::from(part.units()).abs(), i128::from(total.units()).abs().max(1));
+    let filled = usize::try_from(units * BAR_WIDTH / whole).unwrap_or(0);
+    format!("{:>7} {}", percent(part, total), "█".repeat(filled))
 }
 
-fn split(out: &mut String, settlement: &v1::Settlement, words: &Words) {
+fn split(out: &mut String, settlement: &v1::Settlement, words: Words) {
     let info = settlement.setlinfo.clone().unwrap_or_default();
     line!(
         out,
@@ -203,20 +175,18 @@ fn split(out: &mut String, settlement: &v1::Settlement, words: &Words) {
     );
 }
 
-fn categories(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Result<(), Failure> {
+fn categories(out: &mut String, settlement: &v1::Settlement, words: Words) -> Result<(), Failure> {
     let mut sums: BTreeMap<&str, [Money; 3]> = BTreeMap::new();
-    let out_of_range = |_| Failure::fault("the sums of the statement are out of range");
     for line in &settlement.lines {
         let paid = line.shares.iter().map(|share| money(share)).collect::<Result<Vec<_>, _>>()?;
         let own = [money(&line.acct_pay)?, money(&line.psn_cash_pay)?, money(&line.hosp_part_amt)?];
         let amounts = [
             money(&line.det_item_fee_sumamt)?,
-            Money::sum(paid.into_iter().chain([own[2]])).map_err(out_of_range)?,
-            Money::sum([own[0], own[1]]).map_err(out_of_range)?,
+            sum(paid.into_iter().chain([own[2]]))?,
+            sum([own[0], own[1]])?,
         ];
-        let sum = sums.entry(&line.med_chrgitm_type).or_default();
-        for (sum, amount) in sum.iter_mut().zip(amounts) {
-            *sum = sum.plus(amount).map_err(out_of_range)?;
+        for (total, amount) in sums.entry(&line.med_chrgitm_type).or_default().iter_mut().zip(amounts) {
+            *total = sum([*total, amount])?;
         }
     }
     if sums.is_empty() {
@@ -232,17 +202,14 @@ fn categories(out: &mut String, settlement: &v1::Settlement, words: &Words) -> R
         &[1, 2, 3],
     );
     for (code, [amount, paid, own]) in &sums {
-        let name = FeeCategory::from_code(code).map_or(*code, |category| match words.lang {
-            Lang::Zh => category.name_zh(),
-            Lang::En => category.name_en(),
-        });
-        table.add_row([name.to_owned(), amount.to_string(), paid.to_string(), own.to_string()]);
+        let (zh, en) = fee_category(code);
+        table.add_row([words.of(zh, en).into_owned(), amount.to_string(), paid.to_string(), own.to_string()]);
     }
     line!(out, "{table}");
     Ok(())
 }
 
-fn explanation(out: &mut String, settlement: &v1::Settlement, words: &Words) {
+fn explanation(out: &mut String, settlement: &v1::Settlement, words: Words) {
     if settlement.explanation.is_empty() {
         return;
     }
@@ -252,8 +219,8 @@ fn explanation(out: &mut String, settlement: &v1::Settlement, words: &Words) {
     for step in settlement.explanation.iter().filter(|step| step.kind != "denied") {
         let of = (step.pack_id.as_str(), step.benefit_id.as_str());
         if of != benefit && !step.benefit_id.is_empty() {
-            let pack = settlement.packs.iter().find(|pack| pack.id == step.pack_id);
-            let name = pack.map_or("", |pack| words.text(pack.name.as_ref()));
+            let pack = pack(settlement, &step.pack_id);
+            let name = words.text(pack.and_then(|pack| pack.name.as_ref()));
             line!(out, "  ● {name} · {}", words.text(step.benefit.as_ref()));
             line!(out, "    {} {}", words.of("依据", "clause"), step.clause);
             if let Some(pack) = pack {
@@ -284,7 +251,7 @@ fn explanation(out: &mut String, settlement: &v1::Settlement, words: &Words) {
     }
 }
 
-fn unpaid(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Result<(), Failure> {
+fn unpaid(out: &mut String, settlement: &v1::Settlement, words: Words) -> Result<(), Failure> {
     let denied: Vec<_> = settlement.explanation.iter().filter(|step| step.kind == "denied").collect();
     let lines: Vec<_> = settlement.lines.iter().filter(|line| line.reason.is_some()).collect();
     if denied.is_empty() && lines.is_empty() {
@@ -292,8 +259,8 @@ fn unpaid(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
     }
     line!(out, "{}", words.of("未支付及原因", "What was not paid, and why"));
     for step in denied {
-        let pack = settlement.packs.iter().find(|pack| pack.id == step.pack_id);
-        let name = pack.map_or("", |pack| words.text(pack.name.as_ref()));
+        let pack = pack(settlement, &step.pack_id);
+        let name = words.text(pack.and_then(|pack| pack.name.as_ref()));
         line!(
             out,
             "  ○ {name} · {}{}{} ({})",
@@ -305,8 +272,7 @@ fn unpaid(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
     }
     for line in lines.iter().take(REASON_LINES) {
         let name = if line.item_name.is_empty() { &line.med_list_codg } else { &line.item_name };
-        let outside = Money::sum([money(&line.fulamt_ownpay_amt)?, money(&line.overlmt_amt)?]);
-        let outside = outside.map_err(|_| Failure::fault("the sums of the statement are out of range"))?;
+        let outside = sum([money(&line.fulamt_ownpay_amt)?, money(&line.overlmt_amt)?])?;
         line!(
             out,
             "  ○ {} {} {name} {outside}{}{} ({})",
@@ -319,21 +285,15 @@ fn unpaid(out: &mut String, settlement: &v1::Settlement, words: &Words) -> Resul
     }
     if lines.len() > REASON_LINES {
         let more = lines.len() - REASON_LINES;
-        match words.lang {
-            Lang::Zh => line!(out, "  ○ 另有 {more} 条明细"),
-            Lang::En => line!(out, "  ○ and {more} more lines"),
-        }
+        line!(out, "  ○ {}", words.of(&format!("另有 {more} 条明细"), &format!("and {more} more lines")));
     }
     Ok(())
 }
 
-fn variances(out: &mut String, settlement: &v1::Settlement, words: &Words) {
+fn variances(out: &mut String, settlement: &v1::Settlement, words: Words) {
     for variance in &settlement.variances {
-        let kind = PayerKind::ALL.into_iter().find(|kind| kind.name() == variance.payer_kind);
-        let payer = kind.map_or_else(
-            || variance.payer_kind.clone(),
-            |kind| words.of(kind.name_zh(), &kind.name().replace('_', " ")).to_owned(),
-        );
+        let (zh, en) = payer_kind(&variance.payer_kind);
+        let payer = words.of(&zh, &en);
         line!(
             out,
             "{} {}{} {}{} {}",
@@ -350,7 +310,7 @@ fn variances(out: &mut String, settlement: &v1::Settlement, words: &Words) {
     }
 }
 
-fn notices(out: &mut String, settlement: &v1::Settlement, words: &Words) {
+fn notices(out: &mut String, settlement: &v1::Settlement, words: Words) {
     for notice in &settlement.notices {
         line!(out, "⚠ {}", words.text(Some(notice)));
     }

@@ -229,7 +229,10 @@ pub(super) fn pictures(
         height: drawn.height,
     };
     Ok(Some([
-        picture(words.of("谁付多少", "Who pays what").into_owned(), chart::shares(&parts, total)?),
+        picture(
+            words.of("各方占账单的份额", "Each payer's share of the bill").into_owned(),
+            chart::shares(&parts, total)?,
+        ),
         picture(
             words.of("从账单到个人负担", "From the bill to what the patient pays").into_owned(),
             chart::waterfall(&whole, &parts)?,

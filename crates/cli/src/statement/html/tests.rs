@@ -1,4 +1,7 @@
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+
+#[path = "../../../tests/browser/mod.rs"]
+mod browser;
 
 use bedside_claim::Lang;
 use bedside_gateway::answer::{Booking, mirror};
@@ -126,6 +129,16 @@ fn a_cancellation_shows_what_is_taken_back() {
     for part in ["cancels settlement", ">S1<", ">S2<", "-130630.00", "-83203.40", "<svg"] {
         assert!(html.contains(part), "`{part}` is not on the page");
     }
+}
+
+/// Here and not beside the other pages that a browser looks at, because `settle` makes no cancellation.
+#[test]
+fn a_cancellation_fits_prints_and_adds_up_in_a_browser() {
+    let booking = Booking { setl_id: "330100-2026-0000000002", booked_at_ms: 1_780_000_000_000 };
+    let booked = settled(LOW_INCOME);
+    let html = shown(&mirror(&booked, "M2", booking).unwrap(), Language::Both);
+    let page = browser::Page { name: "cancellation", html, totals: vec![-13_063_000], lines: vec![9] };
+    let _ = browser::check(&[page]);
 }
 
 #[test]

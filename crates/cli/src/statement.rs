@@ -67,8 +67,15 @@ impl Words {
         }
     }
 
+    /// A sentence of the answer; where it stands in two languages, its numbers must not run into one another.
     fn text(self, text: Option<&v1::Text>) -> Cow<'_, str> {
-        text.map_or(Cow::Borrowed(""), |text| self.of(&text.zh, &text.en))
+        let Some(text) = text else { return Cow::Borrowed("") };
+        match self.language {
+            Language::Both if text.zh.trim() != text.en.trim() && !text.en.trim().is_empty() => {
+                format!("{} / {}", text.zh, text.en).into()
+            }
+            _ => self.of(&text.zh, &text.en),
+        }
     }
 
     /// A text in the one language that comes first.

@@ -95,6 +95,18 @@ fn settle_tells_wrong_input_refusal_and_fault_apart() {
 }
 
 #[test]
+fn settle_sets_english_beside_the_chinese() {
+    let file = morning().join("08-cancer-out-of-catalogue.json");
+    let output = bedside(&["settle", file.to_str().unwrap(), "--lang", "both"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    for part in ["医疗费用结算单 Settlement statement", "个人现金 patient, cash", "床位费 bed", "30651.20"]
+    {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+}
+
+#[test]
 fn settle_reads_standard_input_and_writes_json() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_bedside"))
         .args(["settle", "-", "--format", "json"])

@@ -161,8 +161,8 @@ fn split(out: &mut String, settlement: &v1::Settlement, words: Words) {
     let info = settlement.setlinfo.clone().unwrap_or_default();
     line!(
         out,
-        "{}{} = {} {} + {} {} + {} {} + {} {}",
-        words.of("费用拆分：总额 ", "split: total "),
+        "{} {} = {} {} + {} {} + {} {} + {} {}",
+        words.of("费用拆分：总额", "split: total"),
         info.medfee_sumamt,
         words.of("自费", "own expense"),
         info.fulamt_ownpay_amt,

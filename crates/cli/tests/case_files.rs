@@ -49,6 +49,9 @@ const EXPECTED: &[(&str, &[Amounts])] = &[
     // 20,000 x 70 %, the year's deductible being charged; 6,000 more of the year's 24,000, of which 25,000 is the
     // deductible: 5,000 x 70 %.
     ("critical-illness-prior", &[["17500.00", "0.00", "0.00"]]),
+    // Worked example 6 as it arrived, an accident plan on top. The funds and 22.77 of the hospital's share fill what is in
+    // scope, so first-pay is left: (703.44 - 100) x 80 %; and 28 days at 50.
+    ("national-verbatim", &[["18785.39", "482.75", "1400.00"]]),
 ];
 
 #[test]
@@ -72,6 +75,45 @@ fn every_example_comes_to_its_amounts() {
             .collect();
         assert_eq!(found, *expected, "{name}");
     }
+}
+
+#[test]
+fn a_verbatim_answer_is_adopted_with_its_identities_and_causes() {
+    let path = examples().join("national-verbatim.json");
+    let settlement = settlements(&path).remove(0);
+    assert_eq!(settlement["public_layers"], "adopted");
+    let identities = ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I12"];
+    assert_eq!(settlement["identities_checked"], serde_json::json!(identities));
+    assert_eq!(settlement["setlinfo"]["psn_cash_pay"], "3499.27");
+    // (18,808.16 - 800) x 88 %.
+    assert_eq!(settlement["own_computation"]["payments"][0]["amount"], "15847.18");
+    let causes: Vec<_> = settlement["variances"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variance| (&variance["payer_kind"], &variance["difference"], &variance["causes"][0]["code"]))
+        .map(|(payer, difference, code)| format!("{payer} {difference} {code}").replace('"', ""))
+        .collect();
+    assert_eq!(causes, ["basic_insurance -15847.18 unknown", "large_amount 18785.39 no_pack"]);
+
+    // One fen, and the program says which identity, in both languages, with both sides.
+    let text = std::fs::read_to_string(&path).unwrap().replacen("18785.39", "18785.38", 1);
+    let dir = tempfile::tempdir().unwrap();
+    let broken = dir.path().join("case.json");
+    std::fs::write(&broken, text).unwrap();
+    let output = settle(&broken);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr.contains("`18785.39`") && stderr.contains("oth_pay = 18785.38 (I7)"), "{stderr}");
+    // Outside the national answer a number is still an error.
+    let text = std::fs::read_to_string(&path).unwrap().replacen("\"12000.00\"", "12000.00", 1);
+    std::fs::write(&broken, text).unwrap();
+    let output = settle(&broken);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("`feedetail[0].det_item_fee_sumamt`: expected a string, found a number"),
+        "{stderr}"
+    );
 }
 
 #[test]

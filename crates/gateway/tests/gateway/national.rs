@@ -101,7 +101,28 @@ fn a_settlement_is_adopted_as_it_arrived() {
     let mut file = serde_json::to_value(sample_bill()).unwrap();
     file["national"] = json!("HERE");
     let file = file.to_string().replace("\"HERE\"", &sample(SETTLE));
-    assert_eq!(settle_bytes(parse_case(&file).unwrap()), settle_bytes(bill));
+    let case = parse_case(&file).unwrap();
+    let fields = case.national.clone().unwrap();
+    assert!(fields.raw_json.is_empty() && fields.setlinfo.is_some(), "a case file comes out in fields");
+    assert_eq!(request::settle(&case).unwrap(), request::settle(&bill).unwrap());
+    assert_eq!(settle_bytes(case), settle_bytes(bill));
+}
+
+/// Sample 17: every answer of it is none of a settlement.
+#[test]
+fn short_answers_are_none() {
+    let cases: Vec<Value> = serde_json::from_str(&sample("17-envelope-responses")).unwrap();
+    let told: Vec<String> = cases
+        .iter()
+        .map(|case| {
+            let mut bill = sample_bill();
+            bill.national = Some(raw(case["response"].to_string()));
+            told(&bill).join(" ").split(';').next().unwrap().to_owned()
+        })
+        .collect();
+    let no_setlinfo = "required: `national.setlinfo` is empty";
+    let failed = "national_failed: `national.infcode` is `-1`";
+    assert_eq!(told, [no_setlinfo, no_setlinfo, failed, no_setlinfo, no_setlinfo]);
 }
 
 #[test]

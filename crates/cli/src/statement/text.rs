@@ -247,7 +247,9 @@ fn explanation(out: &mut String, settlement: &v1::Settlement, words: Words) {
         } else {
             format!("   〔{} {}, {}〕", step.article, step.source, step.grade)
         };
-        line!(out, "    - {}{source}", words.text(step.text.as_ref()));
+        // A rule that changed nothing is told apart at a glance.
+        let bullet = if step.kind == "idle" { '○' } else { '-' };
+        line!(out, "    {bullet} {}{source}", words.text(step.text.as_ref()));
     }
 }
 

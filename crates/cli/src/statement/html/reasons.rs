@@ -77,6 +77,13 @@ pub(super) struct VarianceRow {
     pub(super) payer: Phrase,
     pub(super) adopted: String,
     pub(super) computed: String,
+    pub(super) causes: Vec<CauseRow>,
+}
+
+/// Why, and the part of the difference that it explains.
+pub(super) struct CauseRow {
+    pub(super) text: Phrase,
+    pub(super) amount: String,
 }
 
 /// The steps by benefit, in the order in which they were taken; what is denied stands with what was not paid.
@@ -204,5 +211,10 @@ pub(super) fn variance(variance: &v1::Variance, words: Words) -> VarianceRow {
         payer: words.say(&zh, &en),
         adopted: variance.adopted.clone(),
         computed: variance.computed.clone(),
+        causes: variance
+            .causes
+            .iter()
+            .map(|cause| CauseRow { text: words.say_text(cause.text.as_ref()), amount: cause.amount.clone() })
+            .collect(),
     }
 }

@@ -73,6 +73,13 @@ fn no_text_of_the_answer_becomes_markup() {
         payer_kind: planted.to_owned(),
         adopted: "1.00".to_owned(),
         computed: "2.00".to_owned(),
+        difference: "-1.00".to_owned(),
+        causes: vec![v1::VarianceCause {
+            code: planted.to_owned(),
+            text: text(),
+            amount: planted.to_owned(),
+            ..v1::VarianceCause::default()
+        }],
     }];
     for language in [Language::Zh, Language::En, Language::Both] {
         let html = shown(&answer, language);

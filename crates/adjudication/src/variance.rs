@@ -23,6 +23,9 @@ const LINES_TOLD: usize = 5;
 
 /// An amount of every kind of payer, in the order of [`PayerKind::ALL`].
 type Amounts = [Money; PayerKind::ALL.len()];
+/// The place of the basic layer in them.
+const BASIC: usize = 0;
+const _: () = assert!(matches!(PayerKind::ALL[BASIC], PayerKind::BasicInsurance));
 
 /// Every public payer whose adopted amount is not ours, with the causes.
 pub(crate) fn find(
@@ -130,7 +133,11 @@ impl Inquiry<'_> {
 
     /// What the platform stated and can take the place of an input of ours, in the order in which a claim is settled.
     fn premises(&self) -> Vec<Premise> {
-        let mut premises = vec![Premise::Splits];
+        let mut premises = Vec::new();
+        let mut lines = self.claim.bill.lines().iter().zip(&self.own.line_splits);
+        if lines.any(|(line, own)| line.adopted_split.is_some_and(|theirs| theirs != own.split)) {
+            premises.push(Premise::Splits);
+        }
         premises.extend(self.result.act_pay_dedc.map(Premise::Deductible));
         premises.extend(self.result.pool_prop_selfpay.map(Premise::Rate));
         for (place, payer) in PayerKind::ALL.into_iter().enumerate() {
@@ -163,6 +170,9 @@ impl Inquiry<'_> {
         if self.distance(&all.amounts)?.is_zero() {
             return Ok(all);
         }
+        if let Some(stopped) = self.stopped(&all)? {
+            return Ok(all.take(stopped));
+        }
         let mut closer = start();
         if self.is_order(&closer)? {
             return Ok(closer);
@@ -175,6 +185,20 @@ impl Inquiry<'_> {
             }
         }
         Ok(closer)
+    }
+
+    /// The basic layer stopped at a limit that the answer does not name: base, deductible and rate are the platform's, and
+    /// yet it paid less.
+    fn stopped(&self, all: &Path) -> Result<Option<Next>, Fault> {
+        let theirs = self.adopted[BASIC];
+        let is_stated = self.result.act_pay_dedc.is_some() && self.result.pool_prop_selfpay.is_some();
+        if !is_stated || theirs.is_zero() || theirs >= all.amounts[BASIC] {
+            return Ok(None);
+        }
+        let Some(next) = self.next(all, Premise::Cap(PayerKind::BasicInsurance, Some(theirs)))? else {
+            return Ok(None);
+        };
+        Ok(self.distance(&next.amounts)?.is_zero().then_some(next))
     }
 
     /// Whether all public payers together pay the same.
@@ -217,28 +241,18 @@ impl Inquiry<'_> {
         benefits.any(|layer| layer.plan.benefits.iter().any(|benefit| benefit.card.payer.kind == payer))
     }
 
-    /// Where the basic layer alone is left unexplained: the rate or limit that the platform did not state and that gives its
-    /// amount to the fen.
+    /// Where the basic layer is left unexplained and the answer names no rate: the one that gives its amount to the fen.
     fn infer(&self, path: Path) -> Result<Path, Fault> {
-        let basic = PayerKind::BasicInsurance;
-        let place = PayerKind::ALL.iter().position(|payer| *payer == basic).unwrap_or_default();
-        let (theirs, ours) = (self.adopted[place], path.amounts[place]);
-        if theirs == ours || theirs.is_zero() || self.is_order(&path)? {
+        let (theirs, ours) = (self.adopted[BASIC], path.amounts[BASIC]);
+        let is_told = theirs == ours || theirs.is_zero() || self.is_order(&path)?;
+        if is_told || self.result.pool_prop_selfpay.is_some() {
             return Ok(path);
         }
         let run = path.run.as_ref().unwrap_or(self.own);
-        let premise = match self.result.pool_prop_selfpay {
-            // Base, deductible and rate are the platform's, and yet it paid less: it stopped.
-            Some(_) if theirs < ours => Premise::Cap(basic, Some(theirs)),
-            Some(_) => return Ok(path),
-            None => match rate(theirs, run.basic_excess()?) {
-                Some(rate) => Premise::Rate(rate),
-                None => return Ok(path),
-            },
-        };
+        let Some(rate) = rate(theirs, run.basic_excess()?) else { return Ok(path) };
         // A rate of four decimals that misses the amount is not the platform's.
-        match self.next(&path, premise)? {
-            Some(next) if next.amounts[place] == theirs => Ok(path.take(next)),
+        match self.next(&path, Premise::Rate(rate))? {
+            Some(next) if next.amounts[BASIC] == theirs => Ok(path.take(next)),
             _ => Ok(path),
         }
     }

@@ -470,6 +470,84 @@ async fn a_verbatim_answer_travels_and_is_answered_for_ever() {
     house.close().await;
 }
 
+/// Our own pre-settlement, written as the platform would write it: 2304 in numbers, 2301 for the lines.
+#[tokio::test]
+async fn our_own_result_as_the_platforms_has_no_variance() {
+    let mut house = House::open().await;
+    let mut charges = Vec::new();
+    for (number, (code, amount)) in
+        [("000102810785-010270013", "3600.00"), ("XC15XCA000A008064084520", "1234.56"), ("UNLISTED", "77.70")]
+            .into_iter()
+            .enumerate()
+    {
+        let mut charge = line(amount, ["", "", "", ""]);
+        charge.feedetl_sn = format!("L{number}");
+        charge.med_list_codg = code.to_owned();
+        charge.hosp_appr_flag = "1".to_owned();
+        charges.push(charge);
+    }
+    let mut bill = bill("4912.26", charges);
+    bill.policyinfo.clear();
+    let request = v1::PreSettleRequest {
+        subject: Some(v1::pre_settle_request::Subject::Bill(bill.clone())),
+        ..v1::PreSettleRequest::default()
+    };
+    let ours = house.client.pre_settle(request).await.unwrap().into_inner().settlement.unwrap();
+    let number = |value: &str| serde_json::from_str::<Value>(value).unwrap();
+    let info = serde_json::to_value(ours.setlinfo.clone().unwrap()).unwrap();
+    let info: serde_json::Map<String, Value> = info
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(field, value)| (field.clone(), number(value.as_str().unwrap())))
+        .collect();
+    let rows: Vec<Value> = ours
+        .lines
+        .iter()
+        .map(|line| {
+            json!({
+                "feedetl_sn": line.feedetl_sn, "det_item_fee_sumamt": number(&line.det_item_fee_sumamt),
+                "fulamt_ownpay_amt": number(&line.fulamt_ownpay_amt), "overlmt_amt": number(&line.overlmt_amt),
+                "preselfpay_amt": number(&line.preselfpay_amt), "inscp_scp_amt": number(&line.inscp_scp_amt),
+                "selfpay_prop": line.selfpay_prop, "pric_uplmt_amt": line.pric_uplmt_amt,
+            })
+        })
+        .collect();
+    bill.national = Some(raw(json!({"infcode": 0, "output": {"setlinfo": info}}).to_string()));
+    bill.national_fees = vec![raw_fees(json!({"output": {"result": rows}}).to_string())];
+    let adopted = house.settle(bill.clone()).await.unwrap();
+    assert_eq!(adopted.variances, vec![]);
+    let paid = |settlement: &v1::Settlement| settlement.setlinfo.clone().unwrap().hifp_pay;
+    assert_eq!(paid(&adopted), paid(&ours));
+    assert_ne!(paid(&adopted), "0.00");
+    assert_eq!(adopted.own_computation.clone().unwrap().payments, ours.payments);
+
+    // The platform charges no deductible and pays at the same rate: 800 x 84 % more.
+    let mut info = info;
+    let more = |info: &mut serde_json::Map<String, Value>, field: &str, by: i64| {
+        let amount = Money::parse(&info[field].to_string()).unwrap().units() + by;
+        info.insert(field.to_owned(), number(&Money::from_units(amount).to_string()));
+    };
+    more(&mut info, "hifp_pay", 67_200);
+    more(&mut info, "fund_pay_sumamt", 67_200);
+    more(&mut info, "psn_part_amt", -67_200);
+    more(&mut info, "psn_cash_pay", -67_200);
+    info.insert("act_pay_dedc".to_owned(), json!(0));
+    bill.national = Some(raw(json!({"setlinfo": info}).to_string()));
+    bill.header.as_mut().unwrap().msgid = "OTHER".to_owned();
+    let request = v1::PreSettleRequest {
+        subject: Some(v1::pre_settle_request::Subject::Bill(bill)),
+        ..v1::PreSettleRequest::default()
+    };
+    house.cancel("C1", &adopted).await.unwrap();
+    let other = house.client.pre_settle(request).await.unwrap().into_inner().settlement.unwrap();
+    let told: Vec<_> = other.variances.iter().flat_map(|variance| &variance.causes).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].code.as_str(), told[0].amount.as_str()), ("deductible", "672.00"));
+    assert_eq!((told[0].ours.as_str(), told[0].theirs.as_str()), ("800.00", "0.00"));
+    house.close().await;
+}
+
 /// A field of the answer under one of its names, in one of its spellings.
 fn spelled(field: &str, value: &str, name: usize, how: usize) -> String {
     let aliases: &[&str] = match field {

@@ -5,12 +5,12 @@
 //! band the difference of two rounded products is at most the slice.
 
 use bedside_claim::{
-    AccumulatorKey, BenefitCard, DeductibleRule, Fall, Fault, GroupCharge, Idle, Measure, Money, Payment,
-    Period, Rate, Reason, Step,
+    AccumulatorKey, BenefitCard, Citation, DeductibleRule, Fall, Fault, GroupCharge, Idle, Measure, Money,
+    Payment, Period, Rate, Reason, Step,
 };
 use bedside_policy::{
-    Amounts, Band, BandEdges, Benefit, Cap, Deductible, FactorRule, FilledBy, Limit, PaidLimit, Parameter,
-    Reimbursement, SharedBy, VisitCount,
+    Amounts, Band, BandEdges, Benefit, Cap, Deductible, Factor, FactorRule, FilledBy, Limit, PaidLimit,
+    Parameter, Reimbursement, SharedBy, VisitCount,
 };
 use std::sync::Arc;
 
@@ -109,6 +109,21 @@ struct Charge {
     now: Money,
 }
 
+/// The standard of a deductible for this visit.
+struct Standard<'a> {
+    amount: Money,
+    fall: Option<Fall>,
+    citation: &'a Arc<Citation>,
+}
+
+/// What of a charge is only explained.
+struct Charged<'a> {
+    filled: Money,
+    fall: Option<Fall>,
+    group: Option<GroupCharge>,
+    citation: &'a Arc<Citation>,
+}
+
 /// One benefit over one claim.
 struct Run<'a> {
     benefit: &'a Benefit,
@@ -157,13 +172,15 @@ impl Run<'_> {
         if deductible.rule == DeductibleRule::PerVisit || deductible.filled_by == FilledBy::Own {
             return Ok(());
         }
-        let ((standard, fall), before) = (self.standard(deductible)?, self.charged_before(deductible, desk));
+        let (Standard { amount: standard, fall, citation }, before) =
+            (self.standard(deductible)?, self.charged_before(deductible, desk));
         let filled = self.filled(deductible, standard.minus(before)?.or_zero(), desk)?;
         if filled.is_zero() {
             return Ok(());
         }
         let charge = Charge { standard, before, now: Money::ZERO };
-        desk.steps.push(self.charge_step(deductible, &charge, filled, (fall, None)));
+        let explained = Charged { filled, fall, group: None, citation };
+        desk.steps.push(self.charge_step(deductible, &charge, explained));
         desk.usage.add(self.charged_key(deductible), filled)
     }
 
@@ -192,7 +209,7 @@ impl Run<'_> {
         let reading = self.reading;
         let key =
             |measure| reading.key(deductible.shared_by, deductible.period, &deductible.account, measure);
-        let (of_visit, fall) = self.standard(deductible)?;
+        let Standard { amount: of_visit, fall, citation } = self.standard(deductible)?;
         let before = self.charged_before(deductible, desk);
         let mut standard = of_visit;
         if deductible.rule == DeductibleRule::HighestLessCharged
@@ -219,19 +236,15 @@ impl Run<'_> {
         }
         let now = need.at_most(base);
         let charge = Charge { standard, before, now };
-        desk.steps.push(self.charge_step(deductible, &charge, filled, (fall, group)));
+        let explained = Charged { filled, fall, group, citation };
+        desk.steps.push(self.charge_step(deductible, &charge, explained));
         desk.usage.add(self.charged_key(deductible), now.plus(filled)?)?;
         desk.usage.add(group_key, now)?;
         Ok(charge)
     }
 
-    fn charge_step(
-        &self,
-        deductible: &Deductible,
-        charge: &Charge,
-        filled: Money,
-        (fall, group): (Option<Fall>, Option<GroupCharge>),
-    ) -> Step {
+    fn charge_step(&self, deductible: &Deductible, charge: &Charge, explained: Charged<'_>) -> Step {
+        let Charged { filled, fall, group, citation } = explained;
         Step::Deductible {
             benefit: self.card(),
             rule: deductible.rule,
@@ -242,7 +255,7 @@ impl Run<'_> {
             charged: charge.now,
             fall: fall.map(Box::new),
             group: group.map(Box::new),
-            citation: deductible.standard.citation.clone(),
+            citation: citation.clone(),
         }
     }
 
@@ -269,15 +282,18 @@ impl Run<'_> {
     }
 
     /// The standard of this visit, and how it fell.
-    fn standard(&self, deductible: &Deductible) -> Result<(Money, Option<Fall>), Fault> {
-        let full = self.reading.value(&deductible.standard)?;
-        let Some(decrease) = &deductible.decrease else { return Ok((full, None)) };
+    fn standard<'d>(&self, deductible: &'d Deductible) -> Result<Standard<'d>, Fault> {
+        let (full, citation) = self.reading.cited(&deductible.standard)?;
+        let Some(decrease) = &deductible.decrease else {
+            return Ok(Standard { amount: full, fall: None, citation });
+        };
         let by = self.reading.value(&decrease.by)?;
         let floor = self.reading.value(&decrease.floor)?;
         let visits_before = self.reading.visit_number().saturating_sub(1);
         let fallen = by.units().checked_mul(i64::from(visits_before)).ok_or(Fault::OutOfRange)?;
-        let standard = full.minus(Money::from_units(fallen))?.max(floor);
-        Ok((standard, Some(Fall { full, by, visits_before: u32::from(visits_before), floor })))
+        let amount = full.minus(Money::from_units(fallen))?.max(floor);
+        let fall = Some(Fall { full, by, visits_before: u32::from(visits_before), floor });
+        Ok(Standard { amount, fall, citation })
     }
 
     /// The scale that the base climbs, from where earlier visits of the period have left it.
@@ -288,10 +304,11 @@ impl Run<'_> {
             BandEdges::Excess => (Money::ZERO, base_before.minus(charge.before)?),
             BandEdges::Base => (charge.standard, base_before.plus(charge.now)?),
         };
-        let replacing = self.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Replace);
-        let replaced = replacing
-            .filter_map(|factor| self.reading.optional(&factor.rate).map(|rate| (rate, &factor.rate)))
-            .next();
+        let mut replacing = self.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Replace);
+        let replaced = replacing.find_map(|factor| {
+            let (rate, citation) = self.reading.optional(&factor.rate)?;
+            Some(Replaced { rate, citation, factor })
+        });
         Ok(Scale { run: self, start, from, replaced })
     }
 
@@ -329,10 +346,10 @@ impl Run<'_> {
     }
 
     fn capped(&self, cap: &Cap, amount: Money, desk: &mut Desk<'_, '_>) -> Result<Money, Fault> {
-        let limit = self.reading.value(&cap.limit)?;
+        let (limit, citation) = self.reading.cited(&cap.limit)?;
         let used = desk.usage.of(self.paid_key(cap).as_ref());
         let after = amount.at_most(limit.minus(used)?.or_zero());
-        let (benefit, period, citation) = (self.card(), cap.period, cap.limit.citation.clone());
+        let (benefit, period, citation) = (self.card(), cap.period, citation.clone());
         desk.steps.push(if after < amount {
             Step::Cap { benefit, period, limit, used, before: amount, after, citation }
         } else {
@@ -347,11 +364,11 @@ impl Run<'_> {
         amount: Money,
         desk: &mut Desk<'_, '_>,
     ) -> Result<Money, Fault> {
-        let rate = self.reading.value(ceiling)?;
+        let (rate, citation) = self.reading.cited(ceiling)?;
         let of = self.reading.claim.bill.medfee_sumamt();
         let paid = Money::sum(desk.payments.iter().map(|payment| payment.amount))?;
         let after = amount.at_most(of.at_rate(rate)?.minus(paid)?.or_zero());
-        let (benefit, citation) = (self.card(), ceiling.citation.clone());
+        let (benefit, citation) = (self.card(), citation.clone());
         desk.steps.push(if after < amount {
             Step::Ceiling { benefit, rate, of, paid, before: amount, after, citation }
         } else {
@@ -424,7 +441,15 @@ struct Scale<'a> {
     /// Where this visit's excess begins.
     from: Money,
     /// The rate that takes the place of every band's.
-    replaced: Option<(Rate, &'a Parameter<Rate>)>,
+    replaced: Option<Replaced<'a>>,
+}
+
+/// The replacing factor that acts.
+#[derive(Clone, Copy)]
+struct Replaced<'a> {
+    rate: Rate,
+    citation: &'a Arc<Citation>,
+    factor: &'a Factor,
 }
 
 impl Scale<'_> {
@@ -440,7 +465,7 @@ impl Scale<'_> {
             amount = amount.plus(self.band(band, until, steps.as_deref_mut())?)?;
         }
         for factor in self.run.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Multiply) {
-            let Some(rate) = self.run.reading.optional(&factor.rate) else {
+            let Some((rate, citation)) = self.run.reading.optional(&factor.rate) else {
                 if let Some(steps) = steps.as_deref_mut() {
                     steps.push(self.idle(Idle::Factor, &factor.rate));
                 }
@@ -448,7 +473,7 @@ impl Scale<'_> {
             };
             let after = amount.at_rate(rate)?;
             if let Some(steps) = steps.as_deref_mut() {
-                let (benefit, citation) = (benefit.clone(), factor.rate.citation.clone());
+                let (benefit, citation) = (benefit.clone(), citation.clone());
                 steps.push(Step::Factor { benefit, rate, before: amount, after, citation });
             }
             amount = after;
@@ -460,8 +485,8 @@ impl Scale<'_> {
     fn explain_replacing(&self, steps: &mut Vec<Step>) {
         for factor in self.run.terms.factors.iter().filter(|factor| factor.rule == FactorRule::Replace) {
             match self.replaced {
-                Some((rate, parameter)) if std::ptr::eq(parameter, &raw const factor.rate) => {
-                    let (benefit, citation) = (self.run.card(), parameter.citation.clone());
+                Some(Replaced { rate, citation, factor: replacing }) if std::ptr::eq(replacing, factor) => {
+                    let (benefit, citation) = (self.run.card(), citation.clone());
                     steps.push(Step::Replaced { benefit, rate, citation });
                     // Later ones are not asked.
                     return;
@@ -499,8 +524,8 @@ impl Scale<'_> {
             return Ok(Money::ZERO);
         }
         let (rate, citation) = match self.replaced {
-            Some((rate, parameter)) => (rate, &parameter.citation),
-            None => (self.run.reading.value(&band.rate)?, &band.rate.citation),
+            Some(Replaced { rate, citation, .. }) => (rate, citation),
+            None => self.run.reading.cited(&band.rate)?,
         };
         let amount = after.at_rate(rate)?.minus(before.at_rate(rate)?)?;
         if let Some(steps) = steps {

@@ -70,7 +70,7 @@ pub(crate) fn per_diem(
         let left = (i64::from(reading.value(period_days)?) - used).max(0);
         paid_days = paid_days.min(u16::try_from(left).unwrap_or(u16::MAX));
     }
-    let rate = reading.value(&terms.rate)?;
+    let (rate, citation) = reading.cited(&terms.rate)?;
     if paid_days == 0 {
         counter.deny(benefit, if beyond == 0 { Reason::NoDays } else { Reason::CapUsedUp });
         return Ok(());
@@ -85,7 +85,7 @@ pub(crate) fn per_diem(
         paid_days,
         rate,
         amount,
-        citation: terms.rate.citation.clone(),
+        citation: citation.clone(),
     });
     counter.usage.add(days_key, Money::from_units(i64::from(paid_days) * 100))?;
     counter.pay(benefit, reading, None, amount)
@@ -159,7 +159,7 @@ fn pay_event(
     event: &Event,
     counter: &mut Counter<'_, '_>,
 ) -> Result<(), Fault> {
-    let sum = reading.value(&terms.sum)?;
+    let (sum, citation) = reading.cited(&terms.sum)?;
     let (share, less) = share(terms, reading, event, sum)?;
     let less_key = terms
         .less_paid
@@ -175,7 +175,7 @@ fn pay_event(
         less,
         paid,
         amount,
-        citation: terms.sum.citation.clone(),
+        citation: citation.clone(),
     });
     if amount.is_zero() {
         counter.deny(benefit, Reason::CapUsedUp);

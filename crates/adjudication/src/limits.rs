@@ -41,14 +41,14 @@ pub(crate) fn apply(
         for subject in limiting.subjects(remainder) {
             match &limit.amount {
                 LimitAmount::Money(amount) => {
-                    let (limit, citation) = (reading.value(amount)?, &amount.citation);
+                    let (limit, citation) = reading.cited(amount)?;
                     let key = limiting.key(&subject, Measure::Counted);
                     let used = usage.of(key.as_ref());
                     let counts = limiting.cut_amount(&subject, (limit, used), citation, remainder, steps)?;
                     uses.push((key, counts));
                 }
                 LimitAmount::Times(times) => {
-                    let (limit, citation) = (reading.value(times)?, &times.citation);
+                    let (limit, citation) = reading.cited(times)?;
                     let key = limiting.key(&subject, Measure::Times);
                     let used = usage.of(key.as_ref());
                     let taken = limiting.cut_times(&subject, (limit, used), citation, remainder, steps)?;
@@ -78,7 +78,7 @@ pub(crate) fn cut_paid(
     steps: &mut Vec<Step>,
 ) -> Result<(), Fault> {
     let limiting = Limiting { benefit, scope: Scope::of_paid(limit), reading };
-    let (amount, citation) = (reading.value(&limit.limit)?, &limit.limit.citation);
+    let (amount, citation) = reading.cited(&limit.limit)?;
     let (said, subjects) = (steps.len(), limiting.subjects(remainder));
     for subject in &subjects {
         let used = usage.of(limiting.key(subject, Measure::Paid).as_ref());

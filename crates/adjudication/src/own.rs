@@ -193,7 +193,7 @@ fn alter(terms: &mut Reimbursement, benefit: &Benefit, premise: Premise, nth: us
 }
 
 fn fixed<T>(citation: Arc<Citation>, value: T) -> Parameter<T> {
-    Parameter { citation, rows: vec![(When::default(), Value::Fixed(value))] }
+    Parameter::new(citation, vec![(When::default(), Value::Fixed(value))])
 }
 
 fn of_platform(parameter: &str) -> Arc<Citation> {
@@ -202,5 +202,6 @@ fn of_platform(parameter: &str) -> Arc<Citation> {
         source: "2304".into(),
         article: "setlinfo".into(),
         grade: Grade::Assumed,
+        condition: None,
     })
 }

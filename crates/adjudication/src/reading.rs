@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccumulatorKey, Claim, Date, Event, Fault, Measure, Money, Owner, Period, Policy, PublicSettlement,
-    Reason, Term,
+    AccumulatorKey, Citation, Claim, Date, Event, Fault, Measure, Money, Owner, Period, Policy,
+    PublicSettlement, Reason, Term,
 };
 use bedside_policy::plan::OnSchedule;
 use bedside_policy::{
@@ -26,6 +26,9 @@ pub(crate) struct Reading<'a> {
     /// The empty subject, made once.
     nothing: Arc<str>,
 }
+
+/// A value and the citation of its row.
+pub(crate) type Cited<'p, T> = (T, &'p Arc<Citation>);
 
 /// The subject under which visits are counted.
 const VISITS: &str = "visits";
@@ -75,8 +78,19 @@ impl<'a> Reading<'a> {
     }
 
     /// The parameter's value; `None` where no row fits.
-    pub(crate) fn optional<T: OnSchedule>(&self, parameter: &Parameter<T>) -> Option<T> {
-        parameter.value(&self.circumstances())
+    pub(crate) fn optional<'p, T: OnSchedule>(&self, parameter: &'p Parameter<T>) -> Option<Cited<'p, T>> {
+        parameter.cited(&self.circumstances())
+    }
+
+    /// The parameter's value with the citation of its row.
+    ///
+    /// # Errors
+    /// As [`Reading::value`].
+    pub(crate) fn cited<'p, T: OnSchedule>(
+        &self,
+        parameter: &'p Parameter<T>,
+    ) -> Result<Cited<'p, T>, Fault> {
+        self.cited_in(parameter, &self.circumstances())
     }
 
     /// The parameter's value.
@@ -84,7 +98,7 @@ impl<'a> Reading<'a> {
     /// # Errors
     /// [`Fault::NoParameterValue`]: the pack lets in a case that it has no value for.
     pub(crate) fn value<T: OnSchedule>(&self, parameter: &Parameter<T>) -> Result<T, Fault> {
-        self.value_in(parameter, &self.circumstances())
+        self.cited(parameter).map(|(value, _)| value)
     }
 
     /// The value with the grade of the event as it stood before.
@@ -93,15 +107,16 @@ impl<'a> Reading<'a> {
         parameter: &Parameter<T>,
         event: &Event,
     ) -> Result<T, Fault> {
-        self.value_in(parameter, &Circumstances { event: Some(event), ..self.circumstances() })
+        let circumstances = Circumstances { event: Some(event), ..self.circumstances() };
+        self.cited_in(parameter, &circumstances).map(|(value, _)| value)
     }
 
-    fn value_in<T: OnSchedule>(
+    fn cited_in<'p, T: OnSchedule>(
         &self,
-        parameter: &Parameter<T>,
+        parameter: &'p Parameter<T>,
         circumstances: &Circumstances<'_>,
-    ) -> Result<T, Fault> {
-        parameter.value(circumstances).ok_or_else(|| Fault::NoParameterValue {
+    ) -> Result<Cited<'p, T>, Fault> {
+        parameter.cited(circumstances).ok_or_else(|| Fault::NoParameterValue {
             pack: self.layer.plan.card.id.to_string(),
             parameter: parameter.citation.parameter.to_string(),
         })

@@ -291,7 +291,7 @@ pub fn conditions(benefit: &Benefit) -> Vec<&When> {
 }
 
 fn of_rows<'a, T>(parameter: &'a Parameter<T>, whens: &mut Vec<&'a When>) {
-    whens.extend(parameter.rows.iter().map(|(when, _)| when));
+    whens.extend(parameter.rows().iter().map(|(when, _)| when));
 }
 
 fn of_reimbursement<'a>(terms: &'a Reimbursement, whens: &mut Vec<&'a When>) {
@@ -468,7 +468,7 @@ pub fn let_in(stage: &Stage, facts: &Facts, benefit: &Benefit) -> Facts {
 
 /// The fixed amounts of a parameter, in its rows' order.
 pub(crate) fn amounts(parameter: &Parameter<Money>) -> impl Iterator<Item = Money> {
-    parameter.rows.iter().filter_map(|(_, value)| match value {
+    parameter.rows().iter().filter_map(|(_, value)| match value {
         Value::Fixed(amount) => Some(*amount),
         Value::OfPolicy(_) => None,
     })

@@ -321,7 +321,7 @@ fn scheduled(plan: &Plan, name: &Arc<str>) -> Money {
         Pays::Reimbursement(terms) => terms
             .deductible
             .iter()
-            .any(|deductible| deductible.standard.rows.iter().any(|(_, value)| is_it(value))),
+            .any(|deductible| deductible.standard.rows().iter().any(|(_, value)| is_it(value))),
         Pays::PerDiem(_) | Pays::LumpSum(_) => false,
     });
     if is_deductible { Money::from_units(SCHEDULE_AMOUNT.units() / 10) } else { SCHEDULE_AMOUNT }

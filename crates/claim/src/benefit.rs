@@ -207,6 +207,15 @@ pub struct BenefitCard {
     pub origin: Origin,
 }
 
+/// When a number holds, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// In Chinese.
+    pub zh: Arc<str>,
+    /// In English.
+    pub en: Arc<str>,
+}
+
 /// Where a parameter's number comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Citation {
@@ -218,4 +227,6 @@ pub struct Citation {
     pub article: Arc<str>,
     /// How far to trust it.
     pub grade: Grade,
+    /// Which of the parameter's numbers it is: the conditions that the claim meets; `None` where nothing is asked.
+    pub condition: Option<Condition>,
 }

@@ -46,7 +46,7 @@ pub use adopted::{
     AdoptedResult, Adoption, ExplainedPart, NationalIdentity, OwnComputation, SplitDifference, Variance,
     VarianceCause,
 };
-pub use benefit::{BenefitCard, Citation, Grade, Origin, PackCard, PackStatus, Payer, PayerKind};
+pub use benefit::{BenefitCard, Citation, Condition, Grade, Origin, PackCard, PackStatus, Payer, PayerKind};
 pub use bill::{Bill, BillError, FeeCategory, FourWaySplit, HospitalApproval, Line, Pool};
 pub use explanation::{
     DayKind, DeductibleRule, Fall, GroupCharge, Idle, LimitPer, LimitUnit, Period, Purse, Step,

@@ -13,6 +13,8 @@ use bedside_claim::{
     Period, Policy, Pool, PublicSettlement, Purse, Rate, Reason, Setting, Sex,
 };
 
+use crate::sheet;
+
 /// Where care took place relative to the area of insurance (统筹区: the first four digits of the area code).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CareArea {
@@ -426,8 +428,9 @@ pub enum Value<T> {
 pub struct Parameter<T> {
     /// Where it comes from.
     pub citation: Arc<Citation>,
-    /// Conditions and value, in order of precedence.
-    pub rows: Vec<(When, Value<T>)>,
+    rows: Vec<(When, Value<T>)>,
+    /// The citation of each row, which tells its conditions in words.
+    row_citations: Vec<Arc<Citation>>,
 }
 
 /// A type of number that a policy schedule can carry.
@@ -456,6 +459,29 @@ impl OnSchedule for u16 {
 }
 
 impl<T> Parameter<T> {
+    /// A number with these rows.
+    pub fn new(citation: Arc<Citation>, rows: Vec<(When, Value<T>)>) -> Parameter<T> {
+        let row_citations = rows
+            .iter()
+            .map(|(when, _)| match sheet::condition(when) {
+                None => citation.clone(),
+                condition => Arc::new(Citation { condition, ..Citation::clone(&citation) }),
+            })
+            .collect();
+        Parameter { citation, rows, row_citations }
+    }
+
+    /// Conditions and value, in order of precedence.
+    pub fn rows(&self) -> &[(When, Value<T>)] {
+        &self.rows
+    }
+
+    /// With these rows instead.
+    #[must_use]
+    pub fn with_rows(self, rows: Vec<(When, Value<T>)>) -> Parameter<T> {
+        Parameter::new(self.citation, rows)
+    }
+
     fn asks_visit_number(&self) -> bool {
         self.rows.iter().any(|(when, _)| when.visit_number.is_some())
     }
@@ -464,11 +490,17 @@ impl<T> Parameter<T> {
 impl<T: OnSchedule> Parameter<T> {
     /// The value for the claim; `None` when no row fits, or the schedule lacks it.
     pub fn value(&self, circumstances: &Circumstances<'_>) -> Option<T> {
-        let (_, value) = self.rows.iter().find(|(when, _)| when.is_met(circumstances))?;
-        match value {
-            Value::Fixed(value) => Some(*value),
-            Value::OfPolicy(name) => T::of(circumstances.policy?, name),
-        }
+        self.cited(circumstances).map(|(value, _)| value)
+    }
+
+    /// The value with the citation of its row.
+    pub fn cited(&self, circumstances: &Circumstances<'_>) -> Option<(T, &Arc<Citation>)> {
+        let place = self.rows.iter().position(|(when, _)| when.is_met(circumstances))?;
+        let value = match &self.rows[place].1 {
+            Value::Fixed(value) => *value,
+            Value::OfPolicy(name) => T::of(circumstances.policy?, name)?,
+        };
+        Some((value, &self.row_citations[place]))
     }
 }
 

@@ -10,14 +10,22 @@ mod numbers;
 mod reimbursement;
 mod words;
 
-use bedside_claim::{BenefitCard, Date, Grade, Lang, PackCard, PackStatus, Payer, Period};
+use std::sync::Arc;
+
+use bedside_claim::{BenefitCard, Condition, Date, Grade, Lang, PackCard, PackStatus, Payer, Period};
 
 use self::conditions::{conditions, span};
 use self::numbers::Numbers;
 use self::reimbursement::Writer;
 use self::words::{any_of, date_rule, of, payer_kind, pool, purse};
-use crate::plan::{Benefit, Pays, Plan, PurseRule, Stated, StatedNumber, Tail, VersionBy, VisitCount};
+use crate::plan::{Benefit, Pays, Plan, PurseRule, Stated, StatedNumber, Tail, VersionBy, VisitCount, When};
 use crate::programme::ProgrammeRule;
+
+/// When a row holds, in words; nothing where nothing is asked.
+pub(crate) fn condition(when: &When) -> Option<Condition> {
+    let words = |lang| conditions::in_one_line(lang, when).map(Arc::from);
+    Some(Condition { zh: words(Lang::Zh)?, en: words(Lang::En)? })
+}
 
 /// A plan in words.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,7 +39,7 @@ macro_rules! asked {
         let parameter = $parameter;
         Asked {
             name: parameter.citation.parameter.clone(),
-            whens: parameter.rows.iter().map(|(when, _)| when).collect(),
+            whens: parameter.rows().iter().map(|(when, _)| when).collect(),
             has_value: Box::new(|circumstances| parameter.value(circumstances).is_some()),
         }
     }};

@@ -125,7 +125,7 @@ fn limits(parameter: &Parameter<Money>, place: &Place<'_>) -> Vec<Money> {
         Value::Fixed(amount) => Some(*amount),
         Value::OfPolicy(name) => place.policy.and_then(|policy| policy.amount(name)),
     };
-    parameter.rows.iter().filter_map(|(_, of_row)| value(of_row)).collect()
+    parameter.rows().iter().filter_map(|(_, of_row)| value(of_row)).collect()
 }
 
 /// The lines turned round come to the same, each with the same shares.

@@ -17,7 +17,7 @@ use crate::exact::{Fen, fen};
 pub(crate) struct NoValue;
 
 fn fits<'p, T>(parameter: &'p Parameter<T>, now: &Circumstances<'_>) -> Option<&'p Value<T>> {
-    parameter.rows.iter().find(|(when, _)| unmet(when, now).is_none()).map(|(_, value)| value)
+    parameter.rows().iter().find(|(when, _)| unmet(when, now).is_none()).map(|(_, value)| value)
 }
 
 /// The amount of the first row that fits, or of the policy schedule under the row's name.

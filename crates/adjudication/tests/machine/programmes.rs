@@ -310,7 +310,7 @@ impl OfPlan<'_> {
     fn standard(&mut self) -> Parameter<Money> {
         let mut standard = self.amount();
         if self.draw.one_in(60) {
-            standard.rows = vec![(conditions(self.draw), Value::Fixed(self.draw.money()))];
+            standard = standard.with_rows(vec![(conditions(self.draw), Value::Fixed(self.draw.money()))]);
         }
         standard
     }
@@ -360,7 +360,7 @@ impl OfPlan<'_> {
         let mut rate = self.rate();
         if self.draw.one_in(2) {
             let value = Value::Fixed(self.draw.rate());
-            rate.rows = vec![(conditions(self.draw), value)];
+            rate = rate.with_rows(vec![(conditions(self.draw), value)]);
         }
         Factor { rule, rate }
     }
@@ -416,12 +416,13 @@ impl OfPlan<'_> {
     }
 
     fn rate_by_grade(&mut self) -> Parameter<Rate> {
-        let mut share = self.rate();
+        let share = self.rate();
+        let mut rows = share.rows().to_vec();
         for grade in [1, 2] {
             let when = When { grade: vec![grade], ..When::default() };
-            share.rows.insert(0, (when, Value::Fixed(self.draw.rate())));
+            rows.insert(0, (when, Value::Fixed(self.draw.rate())));
         }
-        share
+        share.with_rows(rows)
     }
 
     fn period(&mut self) -> Period {
@@ -469,18 +470,19 @@ impl OfPlan<'_> {
 
     /// Now and then with rows that ask something; the last row always fits.
     fn parameter<T>(&mut self, value: impl Fn(&mut Draw) -> Value<T>) -> Parameter<T> {
-        let mut parameter = sure(value(self.draw));
+        let last = (When::default(), value(self.draw));
+        let mut rows = Vec::new();
         if self.draw.one_in(6) {
-            let when = conditions(self.draw);
-            parameter.rows.insert(0, (when, value(self.draw)));
+            rows.push((conditions(self.draw), value(self.draw)));
         }
-        parameter
+        rows.push(last);
+        Parameter::new(citation(), rows)
     }
 }
 
 /// A parameter with one row that always fits.
 fn sure<T>(value: Value<T>) -> Parameter<T> {
-    Parameter { citation: citation(), rows: vec![(When::default(), value)] }
+    Parameter::new(citation(), vec![(When::default(), value)])
 }
 
 /// One for all: no case looks at it.
@@ -491,6 +493,7 @@ fn citation() -> Arc<Citation> {
             source: "".into(),
             article: "".into(),
             grade: Grade::Assumed,
+            condition: None,
         });
     }
     CITATION.with(Arc::clone)

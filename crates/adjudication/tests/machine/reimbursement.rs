@@ -473,7 +473,7 @@ fn cap_key(place: &Place<'_>, cap: &Cap) -> Option<AccumulatorKey> {
 /// Whether a visit number is asked for anywhere in the benefit.
 fn asks_visit_number(benefit: &Benefit, reimbursement: &Reimbursement) -> bool {
     fn asks<T>(parameter: &Parameter<T>) -> bool {
-        parameter.rows.iter().any(|(when, _)| asks_when(when))
+        parameter.rows().iter().any(|(when, _)| asks_when(when))
     }
     fn asks_when(when: &When) -> bool {
         when.visit_number.is_some()

@@ -122,9 +122,9 @@ fn smaller_reimbursements(whole: &Reimbursement) -> Vec<Reimbursement> {
 }
 
 /// Leaves the last row, which always fits.
-fn plain<T>(parameter: &mut Parameter<T>) {
-    let last = parameter.rows.len() - 1;
-    parameter.rows.drain(..last);
+fn plain<T: Clone>(parameter: &mut Parameter<T>) {
+    let last = parameter.rows().last().cloned().into_iter().collect();
+    *parameter = parameter.clone().with_rows(last);
 }
 
 fn smaller_claims(claim: &Claim) -> Vec<Claim> {

@@ -249,7 +249,9 @@ fn explanation(out: &mut String, settlement: &v1::Settlement, words: Words) {
         };
         // A rule that changed nothing is told apart at a glance.
         let bullet = if step.kind == "idle" { '○' } else { '-' };
-        line!(out, "    {bullet} {}{source}", words.text(step.text.as_ref()));
+        let condition = words.text(step.condition.as_ref());
+        let condition = if condition.is_empty() { String::new() } else { format!("   [{condition}]") };
+        line!(out, "    {bullet} {}{condition}{source}", words.text(step.text.as_ref()));
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) fn step(step: &Step) -> v1::Step {
         source: citation.map(|citation| citation.source.to_string()).unwrap_or_default(),
         article: citation.map(|citation| citation.article.to_string()).unwrap_or_default(),
         grade: citation.map(|citation| citation.grade.name().to_owned()).unwrap_or_default(),
+        condition: citation
+            .and_then(|citation| citation.condition.as_ref())
+            .and_then(|condition| text(&condition.zh, &condition.en)),
         inputs: step
             .inputs()
             .into_iter()

@@ -152,7 +152,7 @@ impl<'a> Parameters<'a> {
     /// A band edge: one amount for everybody, or the bands could not be ordered.
     pub(super) fn edge(&mut self, place: &str, name: &str) -> Checked<(Money, Arc<Citation>)> {
         let parameter = self.amount(place, name)?;
-        match parameter.rows.as_slice() {
+        match parameter.rows() {
             [(when, Value::Fixed(edge))] if when.is_empty() => Ok((*edge, parameter.citation.clone())),
             _ => Err(PackProblem::EdgeWithRows { place: place.to_owned() }),
         }
@@ -176,7 +176,7 @@ impl<'a> Parameters<'a> {
         let parameter = match &file.same_as {
             None => {
                 let citation = citation(self.file, &here, name, &file.source, &file.article)?;
-                Parameter { citation, rows: rows(&here, file, &value)? }
+                Parameter::new(citation, rows(&here, file, &value)?)
             }
             Some(target) => {
                 // Anything beside it would be read by nobody.
@@ -219,7 +219,7 @@ impl<'a> Parameters<'a> {
             versions.push((span("valid", &file.valid)?, file));
         }
         versions.sort_by_key(|((from, _), _)| *from);
-        let mut found: Option<Parameter<T>> = None;
+        let mut found: Option<(Arc<Citation>, Rows<T>)> = None;
         let mut covered_to = self.valid.0;
         for ((from, until), file) in versions {
             if until <= self.valid.0 || self.valid.1 <= from {
@@ -245,22 +245,23 @@ impl<'a> Parameters<'a> {
                 });
             }
             match &mut found {
-                Some(found) => found.rows.extend(rows),
+                Some((_, found)) => found.extend(rows),
                 None => {
                     let citation = citation(file, place, name, &parameter.source, &parameter.article)?;
-                    found = Some(Parameter { citation, rows });
+                    found = Some((citation, rows));
                 }
             }
         }
         if covered_to < self.valid.1 {
             return Err(PackProblem::Gap { place: format!("{place}.same_as"), date: covered_to });
         }
-        found.ok_or_else(dangling)
+        let (citation, rows) = found.ok_or_else(dangling)?;
+        Ok(Parameter::new(citation, rows))
     }
 }
 
 fn names_on_schedule<T>(parameter: &Parameter<T>) -> impl Iterator<Item = Arc<str>> {
-    let names = parameter.rows.iter().filter_map(|(_, value)| match value {
+    let names = parameter.rows().iter().filter_map(|(_, value)| match value {
         Value::OfPolicy(name) => Some(name.clone()),
         Value::Fixed(_) => None,
     });
@@ -303,14 +304,14 @@ pub(super) fn citation(
         source: source.title.as_str().into(),
         article: article.into(),
         grade: grade(format!("source.{key}.grade"), &source.grade)?,
+        condition: None,
     }))
 }
 
-fn rows<T>(
-    place: &str,
-    file: &ParameterFile,
-    value: &impl Fn(&str, &str) -> Checked<T>,
-) -> Checked<Vec<(When, Value<T>)>> {
+/// Conditions and value, in order of precedence.
+type Rows<T> = Vec<(When, Value<T>)>;
+
+fn rows<T>(place: &str, file: &ParameterFile, value: &impl Fn(&str, &str) -> Checked<T>) -> Checked<Rows<T>> {
     let either = |text: &Option<String>, name: &Option<String>| -> Checked<Value<T>> {
         match (text, name) {
             (Some(text), None) => Ok(Value::Fixed(value(place, text)?)),

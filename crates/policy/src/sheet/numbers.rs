@@ -80,7 +80,7 @@ impl Numbers {
         otherwise: Otherwise,
         value_text: impl Fn(T) -> String,
     ) -> Number {
-        let Parameter { citation, rows } = parameter;
+        let (citation, rows) = (&parameter.citation, parameter.rows());
         let lang = self.lang;
         let mut shown = Vec::with_capacity(rows.len());
         for (when, value) in rows {
@@ -109,7 +109,7 @@ impl Numbers {
 
     /// The citation with the number of its source, which is added to the list where it is new.
     pub(super) fn cite(&mut self, citation: &Arc<Citation>) -> Cited {
-        let Citation { parameter, source, article, grade } = &**citation;
+        let Citation { parameter, source, article, grade, condition: _ } = &**citation;
         let known = |known: &Source| known.title == **source && known.grade == *grade;
         let place = self.sources.iter().position(known).unwrap_or_else(|| {
             self.sources.push(Source { title: source.to_string(), grade: *grade });

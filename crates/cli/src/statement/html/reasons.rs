@@ -42,6 +42,8 @@ impl Group {
 pub(super) struct StepRow {
     pub(super) kind: String,
     pub(super) text: Phrase,
+    /// Which of the parameter's numbers it is.
+    pub(super) condition: Option<Phrase>,
     /// Where its number comes from; empty: from the bill.
     pub(super) article: String,
     pub(super) source: String,
@@ -108,6 +110,7 @@ pub(super) fn groups(id: &str, answer: &v1::Settlement, words: Words) -> Vec<Gro
             group.steps.push(StepRow {
                 kind: step.kind.clone(),
                 text: words.say_text(step.text.as_ref()),
+                condition: step.condition.as_ref().map(|condition| words.say_text(Some(condition))),
                 article: step.article.clone(),
                 source: step.source.clone(),
                 grade: grade(&step.grade, words),

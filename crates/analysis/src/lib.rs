@@ -14,12 +14,14 @@
     clippy::panic
 )]
 
+pub mod effect;
 pub mod facts;
 pub mod stage;
 pub mod told_apart;
 pub mod trial;
 pub mod typical;
 
+pub use effect::{BillEffect, Effect, Outcome, Paid, Party, effect};
 pub use facts::Facts;
 pub use stage::Stage;
 pub use trial::{Charge, Trial, Unsettled};

@@ -3,6 +3,8 @@
 //! One file for each subcommand; what they share stands in `chosen`, `page` and `tables`.
 
 mod chosen;
+mod diff;
+mod diff_page;
 mod explain;
 mod list;
 mod new;
@@ -29,6 +31,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Writes the commented skeleton of a plan, with all that is needed to try it.
     New(new::NewArguments),
+    /// Compares two versions of a plan: what changed, and what that does to typical bills.
+    Diff(diff::DiffArguments),
 }
 
 pub(crate) fn run(arguments: &PackArguments) -> Result<(), Failure> {
@@ -36,5 +40,6 @@ pub(crate) fn run(arguments: &PackArguments) -> Result<(), Failure> {
         Command::List(arguments) => list::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::New(arguments) => new::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
     }
 }

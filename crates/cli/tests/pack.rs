@@ -245,3 +245,138 @@ fn plan_keys(shapes: &str) -> Vec<String> {
     assert!(keys.len() > 100, "{keys:?}");
     keys
 }
+
+fn copied(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() { copied(&path, &target) } else { assert!(std::fs::copy(&path, &target).is_ok()) }
+    }
+}
+
+const RESIDENT: &str = "hangzhou/resident-basic/2021.toml";
+
+/// The built-in packs, and a copy in which residents' rules are edited: another deductible at tertiary hospitals, a ratio of
+/// its own at secondary ones, grown-ups alone at the outpatient door.
+fn two_folders(dir: &Path) -> (String, String) {
+    let (old, new) = (dir.join("old"), dir.join("new"));
+    for folder in [&old, &new] {
+        copied(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy/packs"), folder);
+    }
+    let text = std::fs::read_to_string(new.join(RESIDENT)).unwrap();
+    let text = text
+        .replacen("{ tier = \"tertiary\", value = \"800\" }", "{ tier = \"tertiary\", value = \"1000\" }", 1)
+        .replacen(
+            "{ tier = \"community\", value = \"0.80\" },",
+            "{ tier = \"community\", value = \"0.80\" },\n    { tier = \"secondary\", value = \"0.77\" },",
+            1,
+        )
+        .replacen(
+            "setting = \"outpatient\", not_cause",
+            "setting = \"outpatient\", age = { from = 18 }, not_cause",
+            1,
+        );
+    std::fs::write(new.join(RESIDENT), text).unwrap();
+    (old.to_str().unwrap().to_owned(), new.to_str().unwrap().to_owned())
+}
+
+fn fen(amount: &Value) -> i64 {
+    amount.as_str().unwrap().trim_start_matches('+').replace('.', "").parse().unwrap()
+}
+
+#[test]
+fn diff_tells_what_changed_and_what_it_does_to_bills() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = two_folders(dir.path());
+    let arguments = ["pack", "diff", "--packs", &old, "--against", &new, "--lang", "en"];
+    let found: Value =
+        serde_json::from_str(&stdout(&[&arguments[..], &["--format", "json"]].concat())).unwrap();
+    assert_eq!(found["plans"].as_array().unwrap().len(), 1, "only the plan that was edited");
+    let plan = &found["plans"][0];
+    let parameters: Vec<[&str; 4]> = plan["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| ["parameter", "when", "before", "after"].map(|key| found[key].as_str().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        parameters,
+        [
+            ["inpatient_deductible", "hospital level: tertiary", "CNY 800.00", "CNY 1000.00"],
+            ["inpatient_rate", "hospital level: secondary", "-", "77 %"],
+        ]
+    );
+    assert!(plan["parameters"][0]["cited_after"].as_str().unwrap().starts_with("住院起付标准"));
+    let benefits = plan["benefits"].as_array().unwrap();
+    assert_eq!(benefits.len(), 1);
+    assert_eq!((&benefits[0]["id"], &benefits[0]["became"]), (&"outpatient".into(), &"changed".into()));
+    assert_eq!(benefits[0]["differences"][0]["key"], "gate.age");
+
+    // 24,600 of a bill of 30,000 are in scope: (24,600 - 500) x 75 %, then 77 %; (24,600 - 800), then - 1,000, x 70 %.
+    let bills = plan["bills"].as_array().unwrap();
+    let fund = |name: &str| -> (&str, &str) {
+        let bill =
+            bills.iter().find(|bill| bill["bill"] == name).unwrap_or_else(|| panic!("no bill `{name}`"));
+        let paid = bill["paid"].as_array().unwrap();
+        let fund = paid.iter().find(|paid| paid["payer"] == "resident basic insurance fund").unwrap();
+        (fund["before"].as_str().unwrap(), fund["after"].as_str().unwrap())
+    };
+    assert_eq!(fund("secondary, inpatient: medium"), ("18075.00", "18557.00"));
+    assert_eq!(fund("tertiary, inpatient: medium"), ("16660.00", "16520.00"));
+    for bill in bills {
+        for side in ["before", "after"] {
+            let sum: i64 = bill["paid"].as_array().unwrap().iter().map(|paid| fen(&paid[side])).sum();
+            assert_eq!(sum, fen(&bill["total"]), "{side} of {bill:#}");
+        }
+    }
+    let sums = plan["sums"].as_array().unwrap();
+    assert_eq!(sums.iter().map(|sum| fen(&sum["difference"])).sum::<i64>(), 0);
+    let of_bills: i64 =
+        bills.iter().flat_map(|bill| bill["paid"].as_array().unwrap()).map(|paid| fen(&paid["after"])).sum();
+    assert_eq!(sums.iter().map(|sum| fen(&sum["after"])).sum::<i64>(), of_bills);
+
+    let text = stdout(&arguments);
+    for part in ["CNY 1000.00", "gate.age", "18075.00 → 18557.00"] {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+}
+
+#[test]
+fn diff_takes_versions_files_and_folders() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = two_folders(dir.path());
+    let [was, is] = [&old, &new].map(|folder| format!("{folder}/{RESIDENT}"));
+    let by_file = stdout(&["pack", "diff", &was, &is]);
+    assert_eq!(
+        by_file,
+        stdout(&["pack", "diff", "hangzhou/resident-basic", "--packs", &old, "--against", &new])
+    );
+    assert!(by_file.contains("1000.00 元"), "{by_file}");
+
+    // The next year's version in one folder: the same bills meet both, though no day has both.
+    let next = std::fs::read_to_string(&is).unwrap();
+    let next = next.replace("version = \"2021\"", "version = \"2027\"").replace(
+        "from = \"2021-01-01\", until = \"2027-01-01\"",
+        "from = \"2027-01-01\", until = \"2028-01-01\"",
+    );
+    std::fs::write(format!("{old}/hangzhou/resident-basic/2027.toml"), next).unwrap();
+    let pair = ["hangzhou/resident-basic@2021", "hangzhou/resident-basic@2027"];
+    let by_version = stdout(&["pack", "diff", pair[0], pair[1], "--packs", &old, "--lang", "en"]);
+    for part in ["from 2027-01-01, before 2028-01-01", "18075.00 → 18557.00", "CNY 1000.00"] {
+        assert!(by_version.contains(part), "`{part}` is not in\n{by_version}");
+    }
+    assert!(stdout(&["pack", "diff", "--packs", &old, "--against", &old]).contains("没有差异"));
+    let gone = stdout(&["pack", "diff", "--packs", &old, "--against", &new, "--lang", "en"]);
+    assert!(gone.contains("hangzhou/resident-basic 2027"), "{gone}");
+}
+
+#[test]
+fn diff_refuses_what_cannot_be_compared() {
+    let resident = "hangzhou/resident-basic";
+    refused(&["pack", "diff", resident], 2, "--against");
+    refused(&["pack", "diff", resident, "hangzhou/employee-basic", "--lang", "en"], 2, "are two plans");
+    refused(&["pack", "diff", resident, "hangzhou/resident-basic@1"], 2, "2021 [2021-01-01, 2027-01-01)");
+    refused(&["pack", "diff", resident, "no/such/file.toml"], 2, "no/such/file.toml");
+    refused(&["pack", "diff", resident, "--against", "no-such-folder"], 2, "no-such-folder");
+}

@@ -15,6 +15,7 @@
 )]
 
 pub mod catalogue;
+pub mod comparison;
 mod compile;
 pub mod error;
 pub mod library;
@@ -24,6 +25,7 @@ pub mod programme;
 pub mod sheet;
 
 pub use catalogue::{Catalogue, CatalogueItem, LineTerms};
+pub use comparison::Comparison;
 pub use error::{PackError, PackProblem};
 pub use library::{Cover, LONE_AREA, Layer, Library, Programme, Unresolved};
 pub use plan::{

@@ -167,38 +167,44 @@ impl Library {
     /// # Errors
     /// [`PackError`] names the file and the place in it.
     pub fn load(folder: &Path) -> Result<Library, PackError> {
-        /// Folders are three deep, `authority/product/file`; links may lead in circles, so nothing deeper is read.
-        const DEPTH: usize = 3;
-        fn collect(
-            root: &Path,
-            folder: &Path,
-            depth: usize,
-            files: &mut BTreeMap<String, String>,
-        ) -> Result<(), PackError> {
-            let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
-            let entries =
-                std::fs::read_dir(folder).map_err(|error| unreadable(&folder.to_string_lossy(), &error))?;
-            for entry in entries {
-                let path = entry.map_err(|error| unreadable(&shown(folder), &error))?.path();
-                let kind = path.metadata().map_err(|error| unreadable(&shown(&path), &error))?;
-                let is_pack = path.extension().is_some_and(|kind| kind == "toml" || kind == "csv");
-                if kind.is_dir() && depth < DEPTH {
-                    collect(root, &path, depth + 1, files)?;
-                } else if kind.is_file() && is_pack {
-                    let text =
-                        std::fs::read_to_string(&path).map_err(|error| unreadable(&shown(&path), &error))?;
-                    files.insert(shown(&path), text);
-                }
-            }
-            Ok(())
-        }
-        let mut files = BTreeMap::new();
-        collect(folder, folder, 1, &mut files)?;
-        let library = Library::from_files(&files)?;
+        let library = Library::from_files(&files_below(folder)?)?;
         if library.programmes.is_empty() {
             return Err(unreadable(&folder.to_string_lossy(), &"there is no programme in it"));
         }
         Ok(library)
+    }
+
+    /// The plan that this file states, and the packs of the folder that it lies in, `.../authority/product/file.toml`.
+    ///
+    /// # Errors
+    /// [`PackError`] names the file and the place in it.
+    pub fn load_plan(path: &Path) -> Result<(Library, Arc<Plan>), PackError> {
+        let shown = path.to_string_lossy().into_owned();
+        let misplaced = || PackError { file: shown.clone(), problem: PackProblem::Misplaced };
+        let whole = path.canonicalize().map_err(|error| unreadable(&shown, &error))?;
+        let root = whole.ancestors().nth(3).ok_or_else(misplaced)?;
+        let name = whole.strip_prefix(root).map_err(|_| misplaced())?.to_string_lossy().into_owned();
+        let files = files_below(root)?;
+        let text = files.get(&name).ok_or_else(misplaced)?;
+        let id = name.rsplit_once('/').ok_or_else(misplaced)?.0;
+        let file = parse::<PlanFile>(text).map_err(|problem| PackError { file: name.clone(), problem })?;
+        let library = Library::from_files(&files)?;
+        let plan = library.versions_of(id).iter().find(|plan| *plan.card.version == *file.version).cloned();
+        plan.map(|plan| (library, plan)).ok_or_else(misplaced)
+    }
+
+    /// The same packs with `plan` on the days of another version of it, whatever days are its own: what a change of
+    /// rules is tried on.
+    pub fn with_in_place_of(&self, other: &PackCard, plan: &Plan) -> (Library, Arc<Plan>) {
+        let mut plan = plan.clone();
+        let days = PackCard { from: other.from, until: other.until, ..(*plan.card).clone() };
+        plan.card = Arc::new(days);
+        let plan = Arc::new(plan);
+        let mut library = self.clone();
+        let versions = library.plans.entry(other.id.clone()).or_default();
+        versions.retain(|known| known.card.until <= other.from || other.until <= known.card.from);
+        versions.push(plan.clone());
+        (library, plan)
     }
 
     /// The packs in these files, by path relative to the folder of packs.
@@ -571,6 +577,38 @@ fn check_overlap<'a>(
         }
         None => Ok(()),
     }
+}
+
+/// Every pack file below a folder, by its path within it.
+fn files_below(root: &Path) -> Result<BTreeMap<String, String>, PackError> {
+    /// Folders are three deep, `authority/product/file`; links may lead in circles, so nothing deeper is read.
+    const DEPTH: usize = 3;
+    fn collect(
+        root: &Path,
+        folder: &Path,
+        depth: usize,
+        files: &mut BTreeMap<String, String>,
+    ) -> Result<(), PackError> {
+        let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+        let entries =
+            std::fs::read_dir(folder).map_err(|error| unreadable(&folder.to_string_lossy(), &error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| unreadable(&shown(folder), &error))?.path();
+            let kind = path.metadata().map_err(|error| unreadable(&shown(&path), &error))?;
+            let is_pack = path.extension().is_some_and(|kind| kind == "toml" || kind == "csv");
+            if kind.is_dir() && depth < DEPTH {
+                collect(root, &path, depth + 1, files)?;
+            } else if kind.is_file() && is_pack {
+                let text =
+                    std::fs::read_to_string(&path).map_err(|error| unreadable(&shown(&path), &error))?;
+                files.insert(shown(&path), text);
+            }
+        }
+        Ok(())
+    }
+    let mut files = BTreeMap::new();
+    collect(root, root, 1, &mut files)?;
+    Ok(files)
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, PackProblem> {

@@ -21,6 +21,9 @@ use self::words::{any_of, date_rule, of, payer_kind, pool, purse};
 use crate::plan::{Benefit, Pays, Plan, PurseRule, Stated, StatedNumber, Tail, VersionBy, VisitCount, When};
 use crate::programme::ProgrammeRule;
 
+/// The key of the benefits that pay first: it follows from where the others stand, and nothing in the pack says it.
+pub(crate) const AFTER: &str = "after";
+
 /// When a row holds, in words; nothing where nothing is asked.
 pub(crate) fn condition(when: &When) -> Option<Condition> {
     let words = |lang| conditions::in_one_line(lang, when).map(Arc::from);

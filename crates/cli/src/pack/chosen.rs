@@ -1,5 +1,7 @@
 //! Which version of a plan is meant.
 
+use std::sync::Arc;
+
 use bedside_claim::{Date, Lang};
 use bedside_policy::{Library, Plan};
 
@@ -25,7 +27,7 @@ pub(crate) fn plan<'a>(
     id: &str,
     pick: Pick<'_>,
     lang: Lang,
-) -> Result<&'a Plan, Failure> {
+) -> Result<&'a Arc<Plan>, Failure> {
     let versions = library.versions_of(id);
     if versions.is_empty() {
         return Err(unknown(library, id, lang));
@@ -35,7 +37,7 @@ pub(crate) fn plan<'a>(
         Pick::On(day) => versions.iter().find(|plan| plan.card.from <= day && day < plan.card.until),
         Pick::Last => versions.iter().max_by_key(|plan| plan.card.from),
     };
-    found.map(AsRef::as_ref).ok_or_else(|| {
+    found.ok_or_else(|| {
         let versions = versions.iter().map(|plan| {
             let card = &plan.card;
             format!("{} [{}, {})", card.version, card.from, card.until)

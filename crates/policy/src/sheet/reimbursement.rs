@@ -6,7 +6,7 @@ use super::numbers::{Numbers, amount};
 use super::words::{
     any_of, category, deductible_rule, list_date, of, over_period, per, period, pool, shared_by,
 };
-use super::{BandLine, ItemListSheet, ListedLine, Part};
+use super::{AFTER, BandLine, ItemListSheet, ListedLine, Part};
 use crate::plan::{
     Amounts, Band, BandEdges, Base, Cap, Decrease, Deductible, DeductibleGroup, Factor, FactorRule, FilledBy,
     InnerLimit, ItemList, Limit, LimitAmount, LineSelector, ListedItem, PaidLimit, Reimbursement, SharedBy,
@@ -64,17 +64,18 @@ impl Writer {
         let selected = self.lines(lines);
         let selected = selected.unwrap_or_else(|| of(lang, "全部明细", "every line").to_owned());
         part.fact("base.lines", of(lang, "计入明细", "of which lines"), selected);
-        let amounts = match (amounts, before) {
-            (Amounts::Gross, _) => {
-                of(lang, "按发生额，不扣除已支付部分", "as charged, whatever was paid before").to_owned()
-            }
-            (Amounts::Net, []) => of(lang, "扣除之前各层已支付的部分", "what earlier layers left").to_owned(),
-            (Amounts::Net, before) => match lang {
-                Lang::Zh => format!("扣除之前各层和本方案在前责任（{}）已支付的部分", before.join("、")),
-                Lang::En => format!("what earlier layers and earlier benefits ({}) left", before.join(", ")),
-            },
+        let amounts = match amounts {
+            Amounts::Gross => of(lang, "按发生额，不扣除已支付部分", "as charged, whatever was paid before"),
+            Amounts::Net => of(
+                lang,
+                "扣除之前各层和本方案在前责任已支付的部分",
+                "what earlier layers and earlier benefits of the plan left",
+            ),
         };
-        part.fact("base.amounts", of(lang, "净额或总额", "net or gross"), amounts);
+        part.fact("base.amounts", of(lang, "净额或总额", "net or gross"), amounts.to_owned());
+        if !before.is_empty() {
+            part.fact(AFTER, of(lang, "在前责任", "pays after"), before.join(of(lang, "、", ", ")));
+        }
         let counted = match (lang, over) {
             (_, Period::Visit) => of(lang, "单独计算每次就诊", "each visit by itself").to_owned(),
             (Lang::Zh, over) => format!("{}累计", period(lang, *over)),

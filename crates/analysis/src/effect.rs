@@ -12,6 +12,9 @@ use bedside_policy::{Library, Plan};
 use crate::trial::Unsettled;
 use crate::typical::{Typical, TypicalBill, typical};
 
+/// From here on a bill is dear, in fen.
+const DEAR_FEN: i64 = 30_000_000;
+
 /// Who pays, or is paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Party {
@@ -105,8 +108,8 @@ pub fn effect(
     let of_new = typical(&new_packs, &new);
     let mut bills: Vec<BillEffect> = Vec::new();
     for typical in [of_old, of_new].into_iter().flatten() {
-        for bill in &typical.bills {
-            // A name says all that is particular about a bill.
+        let dear: Vec<TypicalBill> = typical.bills.iter().filter_map(ten_times).collect();
+        for bill in typical.bills.iter().chain(&dear) {
             if bills.iter().any(|known| known.bill.trial == bill.trial) {
                 continue;
             }
@@ -127,6 +130,23 @@ pub fn effect(
         }
     }
     Ok(Some(Effect { bills, parties }))
+}
+
+/// The bill ten times over, of those that are dear already: large limits are reached by such bills alone.
+fn ten_times(bill: &TypicalBill) -> Option<TypicalBill> {
+    if bill.trial.fen() < DEAR_FEN {
+        return None;
+    }
+    let TypicalBill { name_zh, name_en, trial } = bill;
+    let mut trial = trial.clone();
+    for part in trial.bills.iter_mut().flatten().flat_map(|charge| &mut charge.parts) {
+        *part = part.checked_mul(10)?;
+    }
+    Some(TypicalBill {
+        name_zh: format!("{name_zh}（十倍）"),
+        name_en: format!("{name_en} (ten times)"),
+        trial,
+    })
 }
 
 fn of_bill(

@@ -18,6 +18,9 @@ use crate::failure::Failure;
 
 /// What `pack` takes.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "docs/packs.md goes from a product sheet to a plan with these commands.\n\nExamples:\n  bedside pack list --on 2026-03-01\n  bedside pack explain hangzhou/resident-basic\n  bedside pack new lanting/huimin --kind commercial --packs my-packs\n  bedside pack diff lanting/huimin --packs my-packs --against next-packs"
+)]
 pub(crate) struct PackArguments {
     #[command(subcommand)]
     command: Command,

@@ -283,6 +283,32 @@ fn place(head: &mut Part, lang: Lang, rule: &ProgrammeRule, id: &str) {
     );
 }
 
+/// What each policy must carry on its schedule.
+fn schedule(head: &mut Part, lang: Lang, schedule_amounts: &[Arc<str>], schedule_rates: &[Arc<str>]) {
+    let names = |names: &[Arc<str>]| any_of(lang, names, |name| format!("`{name}`"));
+    if !schedule_amounts.is_empty() {
+        let label = of(lang, "保险单须载明的金额", "amounts that the policy schedule must carry");
+        head.fact("schedule_amounts", label, names(schedule_amounts));
+    }
+    if !schedule_rates.is_empty() {
+        let label = of(lang, "保险单须载明的比例", "ratios that the policy schedule must carry");
+        head.fact("schedule_rates", label, names(schedule_rates));
+    }
+}
+
+/// Which accounts may pay what.
+fn accounts(head: &mut Part, lang: Lang, account: &[PurseRule]) {
+    for (index, PurseRule { purse: which, pools }) in account.iter().enumerate() {
+        let label = format!("{} {}", of(lang, "账户支付", "account"), index + 1);
+        let pools = any_of(lang, pools, |word| pool(lang, *word).to_owned());
+        let text = match lang {
+            Lang::Zh => format!("{}，可支付个人负担中的{pools}", purse(lang, *which)),
+            Lang::En => format!("{}, may pay of the patient's share: {pools}", purse(lang, *which)),
+        };
+        head.fact(&format!("account[{}]", index + 1), &label, text);
+    }
+}
+
 impl Writer {
     /// The rules of the whole plan: dates, scope, schedule, accounts.
     fn rules(&mut self, head: &mut Part, plan: &Plan) {
@@ -343,24 +369,8 @@ impl Writer {
             fact.label = format!("{}{}", of(lang, "适用范围：", "scope: "), fact.label);
             fact
         }));
-        let names = |names: &[std::sync::Arc<str>]| any_of(lang, names, |name| format!("`{name}`"));
-        if !schedule_amounts.is_empty() {
-            let label = of(lang, "保险单须载明的金额", "amounts that the policy schedule must carry");
-            head.fact("schedule_amounts", label, names(schedule_amounts));
-        }
-        if !schedule_rates.is_empty() {
-            let label = of(lang, "保险单须载明的比例", "ratios that the policy schedule must carry");
-            head.fact("schedule_rates", label, names(schedule_rates));
-        }
-        for (index, PurseRule { purse: which, pools }) in account.iter().enumerate() {
-            let label = format!("{} {}", of(lang, "账户支付", "account"), index + 1);
-            let pools = any_of(lang, pools, |word| pool(lang, *word).to_owned());
-            let text = match lang {
-                Lang::Zh => format!("{}，可支付个人负担中的{pools}", purse(lang, *which)),
-                Lang::En => format!("{}, may pay of the patient's share: {pools}", purse(lang, *which)),
-            };
-            head.fact(&format!("account[{}]", index + 1), &label, text);
-        }
+        schedule(head, lang, schedule_amounts, schedule_rates);
+        accounts(head, lang, account);
     }
 
     fn benefit(&mut self, benefit: &Benefit, of_plan: &Payer, before: &[&str]) -> Part {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bedside_claim::{Cause, HospitalTier, Money, OutOfAreaFiling, PublicSettlement, Setting, Sex};
+use bedside_claim::{Cause, Citation, HospitalTier, Money, OutOfAreaFiling, PublicSettlement, Setting, Sex};
 use bedside_policy::{
     AgeRange, Answer, Benefit, CareArea, Gate, Limit, LimitAmount, Parameter, Pays, PreExistingBefore,
     PreExistingRule, Reimbursement, Value, When,
@@ -16,7 +16,7 @@ use crate::facts::{DIAGNOSIS, Fact, Facts, Happening, Registered};
 use crate::stage::Stage;
 
 /// Combinations of circumstances that are looked at in one place at most; beyond it each is changed alone.
-const COMBINATIONS_MAX: usize = 600;
+pub(crate) const COMBINATIONS_MAX: usize = 600;
 /// Diagnoses to choose from where some are excluded.
 const DIAGNOSES: [&str; 6] = [DIAGNOSIS, "K35.8", "C34.9", "S72.0", "I10", "Z00.0"];
 /// Policy terms and the like that no plan names.
@@ -257,75 +257,71 @@ pub fn combinations(dimensions: &Dimensions) -> Vec<Vec<Fact>> {
     found
 }
 
-/// The conditions of every parameter, deductible and limit of a reimbursement, of a benefit's days and sums.
-pub fn conditions(benefit: &Benefit) -> Vec<&When> {
-    let mut whens = Vec::new();
-    let Gate { when, waiting, opens_after, .. } = &benefit.gate;
-    whens.push(when);
-    if let Some(waiting) = waiting {
-        of_rows(&waiting.days, &mut whens);
-    }
-    if let Some(opens_after) = opens_after {
-        of_rows(&opens_after.cap.limit, &mut whens);
-    }
+/// A parameter where a benefit uses it.
+#[derive(Debug, Clone)]
+pub struct Used<'a> {
+    /// Name and source.
+    pub citation: &'a Citation,
+    /// The conditions of its rows, in their order.
+    pub rows: Vec<&'a When>,
+    /// Whether a case without a row that fits is a fault; a factor then does not act.
+    pub is_needed: bool,
+}
+
+/// Every parameter that a benefit uses.
+pub fn parameters(benefit: &Benefit) -> Vec<Used<'_>> {
+    let mut used = Vec::new();
+    let Gate { waiting, opens_after, .. } = &benefit.gate;
+    used.extend(waiting.iter().map(|waiting| needed(&waiting.days)));
+    used.extend(opens_after.iter().map(|opens_after| needed(&opens_after.cap.limit)));
     match &benefit.pays {
-        Pays::Reimbursement(terms) => of_reimbursement(terms, &mut whens),
+        Pays::Reimbursement(terms) => of_reimbursement(terms, &mut used),
         Pays::PerDiem(terms) => {
-            of_rows(&terms.rate, &mut whens);
+            used.push(needed(&terms.rate));
             let period_days = terms.period_days.iter().map(|(_, days)| days);
-            for days in terms.waiting_days.iter().chain(&terms.stay_days).chain(period_days) {
-                of_rows(days, &mut whens);
-            }
+            used.extend(terms.waiting_days.iter().chain(&terms.stay_days).chain(period_days).map(needed));
         }
         Pays::LumpSum(terms) => {
-            of_rows(&terms.sum, &mut whens);
-            if let Some(share) = &terms.share {
-                of_rows(share, &mut whens);
-            }
-            if let Some(days) = &terms.window_days {
-                of_rows(days, &mut whens);
-            }
+            used.push(needed(&terms.sum));
+            used.extend(terms.share.iter().map(needed));
+            used.extend(terms.window_days.iter().map(needed));
         }
     }
-    whens
+    used
 }
 
-fn of_rows<'a, T>(parameter: &'a Parameter<T>, whens: &mut Vec<&'a When>) {
-    whens.extend(parameter.rows().iter().map(|(when, _)| when));
+/// The conditions of a benefit's gate and of every parameter that it uses.
+pub fn conditions(benefit: &Benefit) -> Vec<&When> {
+    let rows = parameters(benefit).into_iter().flat_map(|used| used.rows);
+    std::iter::once(&benefit.gate.when).chain(rows).collect()
 }
 
-fn of_reimbursement<'a>(terms: &'a Reimbursement, whens: &mut Vec<&'a When>) {
-    for limit in &terms.base.limits {
-        match &limit.amount {
-            LimitAmount::Money(amount) => of_rows(amount, whens),
-            LimitAmount::Times(times) => of_rows(times, whens),
-        }
-    }
+fn needed<T>(parameter: &Parameter<T>) -> Used<'_> {
+    let rows = parameter.rows().iter().map(|(when, _)| when).collect();
+    Used { citation: &parameter.citation, rows, is_needed: true }
+}
+
+fn of_reimbursement<'a>(terms: &'a Reimbursement, used: &mut Vec<Used<'a>>) {
+    used.extend(terms.base.limits.iter().map(|limit| match &limit.amount {
+        LimitAmount::Money(amount) => needed(amount),
+        LimitAmount::Times(times) => needed(times),
+    }));
     if let Some(deductible) = &terms.deductible {
-        of_rows(&deductible.standard, whens);
+        used.push(needed(&deductible.standard));
         if let Some(decrease) = &deductible.decrease {
-            of_rows(&decrease.by, whens);
-            of_rows(&decrease.floor, whens);
+            used.extend([needed(&decrease.by), needed(&decrease.floor)]);
         }
         if let Some(group) = &deductible.group {
-            for bound in group.minimum.iter().chain(&group.maximum) {
-                of_rows(bound, whens);
-            }
+            used.extend(group.minimum.iter().chain(&group.maximum).map(needed));
         }
     }
-    for band in &terms.bands {
-        of_rows(&band.rate, whens);
-    }
-    for factor in &terms.factors {
-        of_rows(&factor.rate, whens);
-    }
-    for limit in &terms.limits {
-        match limit {
-            Limit::Cap(cap) => of_rows(&cap.limit, whens),
-            Limit::Ceiling(rate) => of_rows(rate, whens),
-            Limit::PaidFor(limit) => of_rows(&limit.limit, whens),
-        }
-    }
+    used.extend(terms.bands.iter().map(|band| needed(&band.rate)));
+    used.extend(terms.factors.iter().map(|factor| Used { is_needed: false, ..needed(&factor.rate) }));
+    used.extend(terms.limits.iter().map(|limit| match limit {
+        Limit::Cap(cap) => needed(&cap.limit),
+        Limit::Ceiling(rate) => needed(rate),
+        Limit::PaidFor(limit) => needed(&limit.limit),
+    }));
 }
 
 /// The facts changed as far as needed for the conditions to be met, one after the other; what cannot be met by facts

@@ -116,6 +116,11 @@ pub fn to_json(settlement: &v1::Settlement) -> String {
     json(settlement)
 }
 
+/// Bills in order as one case file, which [`parse_case_file`] reads.
+pub fn case_file_json(bills: Vec<v1::SettleBillRequest>) -> String {
+    json(&v1::CaseFile { prior: Vec::new(), bills })
+}
+
 fn json(message: &impl Serialize) -> String {
     // The generated serialisers write only texts, lists and maps with text keys, which JSON always has a form for.
     serde_json::to_string_pretty(message).unwrap_or_default()

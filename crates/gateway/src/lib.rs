@@ -31,7 +31,8 @@ pub mod request;
 pub mod server;
 mod service;
 pub mod wire;
+pub mod written;
 
-pub use case::{CaseError, CaseProblem, parse_case, parse_case_file, to_json};
+pub use case::{CaseError, CaseProblem, case_file_json, parse_case, parse_case_file, to_json};
 pub use server::{Config, Gateway, Limits};
 pub use wire::v1;

@@ -47,52 +47,81 @@ fn pack_card(
 }
 
 /// Compiles one version of a plan; `others` are all plans as written, for references between packs.
-pub(crate) fn plan(id: &str, file: &PlanFile, others: &PlanFiles) -> Checked<Plan> {
-    let valid = validity(&file.valid)?;
+///
+/// # Errors
+/// Everything that is wrong with it, in the order in which it is read.
+pub(crate) fn plan(id: &str, file: &PlanFile, others: &PlanFiles) -> Result<Plan, Vec<PackProblem>> {
+    // Without these nothing else can be read.
+    let valid = validity(&file.valid).map_err(|problem| vec![problem])?;
+    let kind = word("payer.kind", &file.payer.kind, &named(PayerKind::ALL, PayerKind::name));
     let payer = Payer {
-        kind: word("payer.kind", &file.payer.kind, &named(PayerKind::ALL, PayerKind::name))?,
+        kind: kind.map_err(|problem| vec![problem])?,
         code: file.payer.code.as_str().into(),
         name_zh: file.payer.zh.as_str().into(),
         name_en: file.payer.en.as_str().into(),
     };
     let is_commercial = !payer.kind.is_public();
-    let mut maker = Maker::new(file, Parameters::new(file, others, valid), is_commercial)?;
+    let mut maker = Maker::new(file, Parameters::new(file, others, valid), is_commercial);
     let versions = [("date_rule", VersionBy::DateRule), ("policy_period", VersionBy::PolicyPeriod)];
-    let version_by = word("version_by", &file.version_by, &versions)?;
+    let version_by = maker.noted(word("version_by", &file.version_by, &versions));
     let terms = [("year", Period::Year), ("policy_period", Period::PolicyPeriod)];
-    let term = word("term", &file.term, &terms)?;
-    if version_by == VersionBy::PolicyPeriod {
-        maker.needs_policy("version_by")?;
+    let term = maker.noted(word("term", &file.term, &terms));
+    if version_by == Some(VersionBy::PolicyPeriod) {
+        let is_there = maker.needs_policy("version_by");
+        maker.noted(is_there);
     }
-    if term == Period::PolicyPeriod {
-        maker.needs_policy("term")?;
+    if term == Some(Period::PolicyPeriod) {
+        let is_there = maker.needs_policy("term");
+        maker.noted(is_there);
     }
-    let tail = tail(file.tail.as_ref(), &mut maker)?;
+    let tail = tail(file.tail.as_ref(), &mut maker);
+    let tail = maker.noted(tail);
 
     // The cards carry the pack's grade, which is known once every parameter is taken.
     let mut made = Vec::with_capacity(file.benefit.len());
+    let mut ids: Vec<&String> = Vec::new();
     for entry in &file.benefit {
-        if made.iter().any(|(other, _, _): &(&str, _, _)| *other == entry.id) {
-            return Err(PackProblem::Duplicate { place: "benefit".to_owned(), name: entry.id.clone() });
+        if ids.contains(&&entry.id) {
+            let (place, name) = ("benefit".to_owned(), entry.id.clone());
+            maker.noted::<()>(Err(PackProblem::Duplicate { place, name }));
         }
-        made.push((entry.id.as_str(), maker.gate(&entry.id, &entry.gate)?, maker.pays(entry)?));
+        ids.push(&entry.id);
+        let gate = maker.gate(&entry.id, &entry.gate);
+        let gate = maker.noted(gate);
+        let pays = maker.pays(entry);
+        let jumps = maker.jumps(file, entry);
+        let jumps = maker.noted(jumps);
+        if let (Some(gate), Some(pays), Some(jumps)) = (gate, pays, jumps) {
+            made.push((gate, pays, jumps));
+        }
     }
-    if made.is_empty() {
-        maker.parameters.take_all()?;
+    if file.benefit.is_empty() {
+        let taken = maker.parameters.take_all();
+        maker.noted(taken);
         if file.parameter.is_empty() {
             let problem = "a plan has at least one benefit, or parameters for other plans";
-            return Err(PackProblem::Combination { place: "benefit".to_owned(), problem });
+            maker.noted::<()>(Err(PackProblem::Combination { place: "benefit".to_owned(), problem }));
         }
     }
-    if let Some(name) = maker.parameters.unused() {
-        return Err(PackProblem::Unused { place: "parameter", name: name.to_owned() });
+    if maker.problems.is_empty() {
+        // What is wrong may have used more.
+        for (place, name) in unused(&maker) {
+            maker.noted::<()>(Err(PackProblem::Unused { place, name }));
+        }
     }
-    if let Some((place, name)) = maker.unused() {
-        return Err(PackProblem::Unused { place, name: name.to_owned() });
-    }
-
-    let card = Arc::new(plan_card(id, file, valid, &maker)?);
-    let benefits = file.benefit.iter().zip(made).map(|(entry, (_, gate, pays))| {
+    let date_rule = maker.noted(date_rule("date_rule", &file.date_rule));
+    let scope = maker.noted(when("scope", &file.scope.conditions()));
+    let account = maker.noted(purses(&file.account));
+    let card = plan_card(id, file, valid, &maker);
+    let (Some(card), true) = (maker.noted(card), maker.problems.is_empty()) else {
+        return Err(maker.problems);
+    };
+    let (Some(date_rule), Some(version_by), Some(term), Some(tail)) = (date_rule, version_by, term, tail)
+    else {
+        return Err(maker.problems);
+    };
+    let card = Arc::new(card);
+    let benefits = file.benefit.iter().zip(made).map(|(entry, (gate, pays, jumps))| {
         let card = BenefitCard {
             id: entry.id.as_str().into(),
             name_zh: entry.name.zh.as_str().into(),
@@ -101,22 +130,28 @@ pub(crate) fn plan(id: &str, file: &PlanFile, others: &PlanFiles) -> Checked<Pla
             payer: payer.clone(),
             origin: Origin::Pack(card.clone()),
         };
-        Benefit::new(Arc::new(card), gate, pays)
+        Benefit::new(Arc::new(card), gate, pays).with_jumps(jumps)
     });
     Ok(Plan {
         benefits: benefits.collect(),
         card: card.clone(),
         payer,
-        date_rule: date_rule("date_rule", &file.date_rule)?,
+        date_rule,
         version_by,
         term,
         tail,
-        scope: when("scope", &file.scope.conditions())?,
-        account: purses(&file.account)?,
+        scope: scope.unwrap_or_default(),
+        account: account.unwrap_or_default(),
         schedule_amounts: maker.parameters.schedule_amounts.into_iter().collect(),
         schedule_rates: maker.parameters.schedule_rates.into_iter().collect(),
         parameters: maker.parameters.stated,
     })
+}
+
+/// Every parameter, list and group that no benefit uses.
+fn unused(maker: &Maker<'_>) -> Vec<(&'static str, String)> {
+    let parameters = maker.parameters.unused().map(|name| ("parameter", name.to_owned()));
+    parameters.chain(maker.unused().map(|(place, name)| (place, name.to_owned()))).collect()
 }
 
 /// The card, with the weakest grade of what the plan rests on.

@@ -30,10 +30,10 @@ pub use error::{PackError, PackProblem};
 pub use library::{Cover, LONE_AREA, Layer, Library, Programme, Unresolved};
 pub use plan::{
     AgeRange, Amounts, Answer, Band, BandEdges, Base, Benefit, Cap, CareArea, Circumstances, Decrease,
-    Deductible, DeductibleGroup, Factor, FactorRule, FilledBy, Gate, InnerLimit, ItemList, Limit,
-    LimitAmount, LineSelector, ListDate, ListedItem, LumpSum, NearStay, OpensAfter, PaidFor, PaidLimit,
-    Parameter, Pays, PerDiem, Plan, PreExistingBefore, PreExistingRule, PurseRule, Reimbursement, SharedBy,
-    Stated, StatedNumber, Tail, Value, VersionBy, VisitCount, Waiting, When,
+    Deductible, DeductibleGroup, Factor, FactorRule, FilledBy, Gate, InnerLimit, ItemList, Jump, JumpOf,
+    Limit, LimitAmount, LineSelector, ListDate, ListedItem, LumpSum, NearStay, OpensAfter, PaidFor,
+    PaidLimit, Parameter, Pays, PerDiem, Plan, PreExistingBefore, PreExistingRule, PurseRule, Reimbursement,
+    SharedBy, Stated, StatedNumber, Tail, Value, VersionBy, VisitCount, Waiting, When,
 };
 pub use programme::{Place, ProgrammeRule, PublicSource};
 pub use sheet::Sheet;

@@ -137,12 +137,27 @@ pub struct Library {
     programmes: Vec<ProgrammeRule>,
 }
 
+/// The packs of which a version could not be read.
+#[derive(Debug, Default)]
+struct Broken {
+    plans: BTreeSet<Arc<str>>,
+    catalogues: BTreeSet<Arc<str>>,
+}
+
 impl Library {
     /// The packs that come with the program.
     ///
     /// # Errors
     /// [`PackError`] names the file and the place in it.
     pub fn builtin() -> Result<Library, PackError> {
+        Library::from_files(&Library::builtin_files()?)
+    }
+
+    /// The texts of the packs that come with the program, by path.
+    ///
+    /// # Errors
+    /// [`PackError`]: a file is no text.
+    pub fn builtin_files() -> Result<BTreeMap<String, String>, PackError> {
         fn collect(dir: &Dir<'_>, files: &mut BTreeMap<String, String>) -> Result<(), PackError> {
             for entry in dir.entries() {
                 match entry {
@@ -159,7 +174,7 @@ impl Library {
         }
         let mut files = BTreeMap::new();
         collect(&BUILTIN, &mut files)?;
-        Library::from_files(&files)
+        Ok(files)
     }
 
     /// The packs below a folder laid out like `crates/policy/packs`.
@@ -167,11 +182,19 @@ impl Library {
     /// # Errors
     /// [`PackError`] names the file and the place in it.
     pub fn load(folder: &Path) -> Result<Library, PackError> {
-        let library = Library::from_files(&files_below(folder)?)?;
+        let library = Library::from_files(&Library::files_in(folder)?)?;
         if library.programmes.is_empty() {
             return Err(unreadable(&folder.to_string_lossy(), &"there is no programme in it"));
         }
         Ok(library)
+    }
+
+    /// The texts of the packs below a folder, by path relative to it.
+    ///
+    /// # Errors
+    /// [`PackError`]: a file or folder cannot be read.
+    pub fn files_in(folder: &Path) -> Result<BTreeMap<String, String>, PackError> {
+        files_below(folder)
     }
 
     /// The plan that this file states, and the packs of the folder that it lies in, `.../authority/product/file.toml`.
@@ -212,55 +235,85 @@ impl Library {
     /// # Errors
     /// [`PackError`] names the file and the place in it.
     pub fn from_files(files: &BTreeMap<String, String>) -> Result<Library, PackError> {
-        let has_head = |file: &str| files.contains_key(&file.replace(".csv", ".toml"));
-        if let Some(file) = files.keys().find(|file| file.ends_with(".csv") && !has_head(file)) {
-            let problem = PackProblem::Unreadable("no `.toml` of the same name beside it".to_owned());
-            return Err(PackError { file: file.clone(), problem });
-        }
+        let (library, errors) = Library::read(files);
+        errors.into_iter().next().map_or(Ok(library), Err)
+    }
+
+    /// What of these files can be read, with everything that is wrong: the first error is the one that
+    /// [`Library::from_files`] gives. With any error the library is one to look at, not one to settle with.
+    pub fn read(files: &BTreeMap<String, String>) -> (Library, Vec<PackError>) {
         let mut library = Library::default();
+        let mut errors = Vec::new();
+        let has_head = |file: &str| files.contains_key(&file.replace(".csv", ".toml"));
+        for file in files.keys().filter(|file| file.ends_with(".csv") && !has_head(file)) {
+            let problem = PackProblem::Unreadable("no `.toml` of the same name beside it".to_owned());
+            errors.push(PackError { file: file.clone(), problem });
+        }
+        let mut broken = Broken::default();
         let mut programme_files = Vec::new();
         let mut plan_files = PlanFiles::new();
         let mut plans = Vec::new();
         for (file, text) in files.iter().filter(|(file, _)| file.ends_with(".toml")) {
-            let fail = |problem| PackError { file: file.clone(), problem };
+            let mut fail = |problem| errors.push(PackError { file: file.clone(), problem });
             let parts: Vec<&str> = file.trim_end_matches(".toml").split('/').collect();
             let &[authority, folder, name] = parts.as_slice() else {
-                return Err(fail(PackProblem::Misplaced));
+                fail(PackProblem::Misplaced);
+                continue;
             };
             let id: Arc<str> = format!("{authority}/{folder}").into();
             match folder {
                 "programmes" => programme_files.push((file, authority, name, text)),
                 "catalogue" => {
                     let items = files.get(&file.replace(".toml", ".csv"));
-                    let items = items
-                        .ok_or_else(|| fail(PackProblem::Unreadable("no items beside it".to_owned())))?;
-                    let head = parse::<CatalogueFile>(text).map_err(fail)?;
-                    let catalogue = compile::catalogue(&id, &head, items).map_err(fail)?;
-                    let versions = library.catalogues.entry(id).or_default();
-                    check_overlap(&catalogue.card, versions.iter().map(|version| &version.card))
-                        .map_err(fail)?;
-                    versions.push(Arc::new(catalogue));
+                    if let Err(problem) = library.add_catalogue(&id, text, items) {
+                        broken.catalogues.insert(id);
+                        fail(problem);
+                    }
                 }
-                _ => {
-                    let plan = parse::<PlanFile>(text).map_err(fail)?;
-                    plan_files.entry(id.clone()).or_default().push(plan.clone());
-                    plans.push((file, id, plan));
-                }
+                _ => match parse::<PlanFile>(text) {
+                    Ok(plan) => {
+                        plan_files.entry(id.clone()).or_default().push(plan.clone());
+                        plans.push((file, id, plan));
+                    }
+                    Err(problem) => {
+                        broken.plans.insert(id);
+                        fail(problem);
+                    }
+                },
             }
         }
         // Only now, because a plan may point at a parameter of any other.
         for (file, id, plan) in plans {
-            let fail = |problem| PackError { file: file.clone(), problem };
-            let plan = compile::plan(&id, &plan, &plan_files).map_err(fail)?;
-            library.add_plan(id, plan).map_err(fail)?;
+            let compiled = compile::plan(&id, &plan, &plan_files);
+            let added = compiled.and_then(|plan| library.add_plan(id.clone(), plan).map_err(|it| vec![it]));
+            if let Err(problems) = added {
+                broken.plans.insert(id);
+                errors.extend(problems.into_iter().map(|problem| PackError { file: file.clone(), problem }));
+            }
         }
         for (file, authority, name, text) in programme_files {
-            let fail = |problem| PackError { file: file.clone(), problem };
-            let rule =
-                parse::<ProgrammeFile>(text).and_then(|file| library.programme_rule(authority, name, &file));
-            library.programmes.push(rule.map_err(fail)?);
+            let rule = parse::<ProgrammeFile>(text)
+                .and_then(|file| library.programme_rule(authority, name, &file, &broken));
+            match rule {
+                Ok(rule) => library.programmes.push(rule),
+                Err(problem) => errors.push(PackError { file: file.clone(), problem }),
+            }
         }
-        Ok(library)
+        (library, errors)
+    }
+
+    fn add_catalogue(
+        &mut self,
+        id: &Arc<str>,
+        text: &str,
+        items: Option<&String>,
+    ) -> Result<(), PackProblem> {
+        let items = items.ok_or_else(|| PackProblem::Unreadable("no items beside it".to_owned()))?;
+        let catalogue = compile::catalogue(id, &parse::<CatalogueFile>(text)?, items)?;
+        let versions = self.catalogues.entry(id.clone()).or_default();
+        check_overlap(&catalogue.card, versions.iter().map(|version| &version.card))?;
+        versions.push(Arc::new(catalogue));
+        Ok(())
     }
 
     fn add_plan(&mut self, id: Arc<str>, plan: Plan) -> Result<(), PackProblem> {
@@ -283,6 +336,7 @@ impl Library {
         authority: &str,
         name: &str,
         file: &ProgrammeFile,
+        broken: &Broken,
     ) -> Result<ProgrammeRule, PackProblem> {
         let (from, until) = compile::validity(&file.valid)?;
         if !(2..=6).contains(&file.area.len()) || !file.area.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -304,8 +358,16 @@ impl Library {
             };
             let dangling =
                 || PackProblem::Dangling { place: "layers".to_owned(), kind: "pack", name: pack.clone() };
-            let (id, versions) = self.plans.get_key_value(pack.as_str()).ok_or_else(dangling)?;
-            check_place(versions, layer.policy.is_some())?;
+            let known = match broken.plans.get(pack.as_str()) {
+                // What is wrong with it is told where it stands.
+                Some(id) => id.clone(),
+                None => {
+                    let (id, versions) = self.plans.get_key_value(pack.as_str()).ok_or_else(dangling)?;
+                    check_place(versions, layer.policy.is_some())?;
+                    id.clone()
+                }
+            };
+            let id = &known;
             // A plan pays once: two places would share one set of accumulators.
             if !placed.insert(id.clone()) {
                 return Err(PackProblem::Duplicate { place: "layers".to_owned(), name: pack.clone() });
@@ -317,7 +379,8 @@ impl Library {
             kind: "catalogue",
             name: file.catalogue.clone(),
         };
-        let (catalogue, _) = self.catalogues.get_key_value(file.catalogue.as_str()).ok_or_else(dangling)?;
+        let known = self.catalogues.get_key_value(file.catalogue.as_str()).map(|(id, _)| id);
+        let catalogue = known.or(broken.catalogues.get(file.catalogue.as_str())).ok_or_else(dangling)?;
         let public_source = match file.public_layers.as_str() {
             "computed" => PublicSource::Computed,
             "adopted" => PublicSource::Adopted,

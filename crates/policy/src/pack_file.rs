@@ -432,6 +432,20 @@ pub(crate) struct BenefitFile {
     pub caps: Vec<LimitFile>,
     pub per_diem: Option<PerDiemFile>,
     pub lump_sum: Option<LumpSumFile>,
+    /// Where what it pays may jump.
+    #[serde(default)]
+    pub jumps: Vec<JumpFile>,
+}
+
+/// A jump that a plan declares: an amount of the `bill` or of the benefit's `base` behind which it pays otherwise, or
+/// the `opening` of a benefit behind another's limit, which has no amount.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JumpFile {
+    pub of: String,
+    pub at: Option<String>,
+    pub source: String,
+    pub article: String,
 }
 
 fn excess() -> String {

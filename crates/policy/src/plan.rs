@@ -895,7 +895,29 @@ pub struct Benefit {
     pub gate: Gate,
     /// What it pays.
     pub pays: Pays,
+    /// Where what it pays may jump; the core never looks here.
+    pub jumps: Vec<Jump>,
     pub(crate) visit_count: VisitCount,
+}
+
+/// Where a benefit's payment may jump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum JumpOf {
+    /// Behind an amount of the whole bill.
+    Bill(Money),
+    /// Behind an amount of the benefit's base.
+    Base(Money),
+    /// Where it opens, another benefit's limit being used up.
+    Opening,
+}
+
+/// A jump that the plan declares, so that nobody takes it for a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jump {
+    /// Where.
+    pub of: JumpOf,
+    /// What says so.
+    pub citation: Arc<Citation>,
 }
 
 impl Benefit {
@@ -906,7 +928,12 @@ impl Benefit {
             Pays::PerDiem(_) | Pays::LumpSum(_) => false,
         };
         let visit_count = if kept { VisitCount::Kept } else { VisitCount::NotKept };
-        Benefit { card, gate, pays, visit_count }
+        Benefit { card, gate, pays, jumps: Vec::new(), visit_count }
+    }
+
+    /// The same benefit with these declared jumps.
+    pub fn with_jumps(self, jumps: Vec<Jump>) -> Benefit {
+        Benefit { jumps, ..self }
     }
 
     /// Whether its visits are counted.

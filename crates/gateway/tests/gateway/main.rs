@@ -13,4 +13,5 @@ mod national;
 mod privacy;
 mod surroundings;
 mod whole_trips;
+mod written;
 mod wrong_bills;

@@ -8,7 +8,7 @@ use bedside_claim::{Citation, DayKind, DeductibleRule, LimitPer, Money, Occurren
 use super::conditions::{causes, when};
 use super::parameters::{Parameters, citation};
 use super::words::{
-    Checked, answer, arcs, categories, date_rule, named, period, pools, shared_by, span, word,
+    Checked, amount, answer, arcs, categories, date_rule, named, period, pools, shared_by, span, word,
 };
 use crate::error::PackProblem;
 use crate::pack_file::{
@@ -17,8 +17,8 @@ use crate::pack_file::{
 };
 use crate::plan::{
     Amounts, Band, BandEdges, Base, Cap, Decrease, Deductible, DeductibleGroup, Factor, FactorRule, FilledBy,
-    Gate, InnerLimit, ItemList, Limit, LimitAmount, LineSelector, ListDate, ListedItem, LumpSum, OpensAfter,
-    PaidFor, PaidLimit, Pays, PerDiem, Reimbursement, SharedBy, Waiting,
+    Gate, InnerLimit, ItemList, Jump, JumpOf, Limit, LimitAmount, LineSelector, ListDate, ListedItem,
+    LumpSum, OpensAfter, PaidFor, PaidLimit, Pays, PerDiem, Reimbursement, SharedBy, Waiting,
 };
 
 /// What the benefits of one plan are compiled from.
@@ -34,21 +34,23 @@ pub(super) struct Maker<'a> {
     reimbursing: Vec<String>,
     /// Whether policies carry the plan.
     pub(super) is_commercial: bool,
+    /// What is wrong so far, each once. Parts go on being read, so that a writer sees all of it together.
+    pub(super) problems: Vec<PackProblem>,
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(
-        file: &'a PlanFile,
-        parameters: Parameters<'a>,
-        is_commercial: bool,
-    ) -> Checked<Maker<'a>> {
+    pub(super) fn new(file: &'a PlanFile, parameters: Parameters<'a>, is_commercial: bool) -> Maker<'a> {
         let mut lists = BTreeMap::new();
+        let mut problems = Vec::new();
         for (name, list) in &file.list {
             let place = format!("list.{name}");
-            let citation = citation(file, &place, name, &list.source, &list.article)?;
-            lists.insert(name.as_str(), item_list(&place, list, citation)?);
+            let citation = citation(file, &place, name, &list.source, &list.article);
+            match citation.and_then(|citation| item_list(&place, list, citation)) {
+                Ok(list) => drop(lists.insert(name.as_str(), list)),
+                Err(problem) => problems.push(problem),
+            }
         }
-        Ok(Maker {
+        Maker {
             parameters,
             lists,
             used_lists: BTreeSet::new(),
@@ -57,7 +59,21 @@ impl<'a> Maker<'a> {
             reimbursing: Vec::new(),
             ids: file.benefit.iter().map(|benefit| benefit.id.as_str()).collect(),
             is_commercial,
-        })
+            problems,
+        }
+    }
+
+    /// Keeps what is wrong, and goes on without the part.
+    pub(super) fn noted<T>(&mut self, part: Checked<T>) -> Option<T> {
+        match part {
+            Ok(part) => Some(part),
+            Err(problem) => {
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+                None
+            }
+        }
     }
 
     /// The citation of the weakest grade among parameters and lists.
@@ -66,11 +82,12 @@ impl<'a> Maker<'a> {
         self.parameters.weakest().into_iter().chain(lists).max_by_key(|citation| citation.grade)
     }
 
-    /// A list or group that no benefit uses.
-    pub(super) fn unused(&self) -> Option<(&'static str, &str)> {
-        let list = self.lists.keys().find(|name| !self.used_lists.contains(**name));
-        let group = self.groups.keys().find(|name| !self.used_groups.contains(*name));
-        list.map(|name| ("list", *name)).or(group.map(|name| ("deductible_group", name.as_str())))
+    /// The lists and groups that no benefit uses.
+    pub(super) fn unused(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let lists = self.lists.keys().filter(|name| !self.used_lists.contains(**name));
+        let groups = self.groups.keys().filter(|name| !self.used_groups.contains(*name));
+        let groups = groups.map(|name| ("deductible_group", name.as_str()));
+        lists.map(|name| ("list", *name)).chain(groups)
     }
 
     pub(super) fn gate(&mut self, id: &str, file: &GateFile) -> Checked<Gate> {
@@ -104,7 +121,8 @@ impl<'a> Maker<'a> {
         })
     }
 
-    pub(super) fn pays(&mut self, file: &BenefitFile) -> Checked<Pays> {
+    /// What a benefit pays; `None` where a part of it is wrong, which is then noted.
+    pub(super) fn pays(&mut self, file: &BenefitFile) -> Option<Pays> {
         let place = format!("benefit.{}", file.id);
         let reimburses = file.deductible.is_some()
             || !file.bands.is_empty()
@@ -112,36 +130,96 @@ impl<'a> Maker<'a> {
             || !file.caps.is_empty();
         match (&file.base, &file.per_diem, &file.lump_sum) {
             (Some(base), None, None) => {
-                let pays = self.reimbursement(&place, file, base)?;
+                let pays = self.reimbursement(&place, file, base);
                 self.reimbursing.push(file.id.clone());
-                Ok(Pays::Reimbursement(Box::new(pays)))
+                pays.map(|pays| Pays::Reimbursement(Box::new(pays)))
             }
             (None, Some(per_diem), None) if !reimburses => {
-                Ok(Pays::PerDiem(self.per_diem(&place, per_diem)?))
+                let pays = self.per_diem(&place, per_diem);
+                self.noted(pays).map(Pays::PerDiem)
             }
             (None, None, Some(lump_sum)) if !reimburses => {
-                Ok(Pays::LumpSum(self.lump_sum(&place, lump_sum)?))
+                let pays = self.lump_sum(&place, lump_sum);
+                self.noted(pays).map(Pays::LumpSum)
             }
-            _ => Err(PackProblem::Combination {
+            _ => self.noted(Err(PackProblem::Combination {
                 place,
                 problem: "pays by exactly one of `base` with `bands`, `per_diem`, `lump_sum`",
-            }),
+            })),
         }
     }
 
-    fn reimbursement(&mut self, place: &str, file: &BenefitFile, base: &BaseFile) -> Checked<Reimbursement> {
-        let base = self.base(place, base)?;
+    /// The jumps that a benefit declares, each once and cited.
+    pub(super) fn jumps(&mut self, file: &PlanFile, benefit: &BenefitFile) -> Checked<Vec<Jump>> {
+        let mut jumps: Vec<Jump> = Vec::new();
+        for (index, jump) in benefit.jumps.iter().enumerate() {
+            let place = format!("benefit.{}.jumps[{}]", benefit.id, index + 1);
+            let at = match &jump.at {
+                Some(text) => Some(amount(&format!("{place}.at"), text)?),
+                None => None,
+            };
+            let of = match (jump.of.as_str(), at) {
+                ("bill", Some(at)) => JumpOf::Bill(at),
+                ("base", Some(at)) => JumpOf::Base(at),
+                ("opening", None) if benefit.gate.opens_after.is_some() => JumpOf::Opening,
+                ("bill" | "base" | "opening", _) => {
+                    let problem = "is of the `bill` or the `base` `at` an amount, or of the `opening` of a benefit \
+                                   with `opens_after` without one";
+                    return Err(PackProblem::Combination { place, problem });
+                }
+                (other, _) => {
+                    return Err(PackProblem::UnknownWord {
+                        place: format!("{place}.of"),
+                        word: other.to_owned(),
+                        allowed: "`bill`, `base`, `opening`".to_owned(),
+                    });
+                }
+            };
+            if jumps.iter().any(|other| other.of == of) {
+                let name = jump.at.clone().unwrap_or_else(|| jump.of.clone());
+                return Err(PackProblem::Duplicate { place: format!("benefit.{}.jumps", benefit.id), name });
+            }
+            let citation = citation(file, &place, "jump", &jump.source, &jump.article)?;
+            jumps.push(Jump { of, citation });
+        }
+        Ok(jumps)
+    }
+
+    fn reimbursement(&mut self, place: &str, file: &BenefitFile, base: &BaseFile) -> Option<Reimbursement> {
+        let base = self.base(place, base);
+        let base = self.noted(base);
         let deductible = match &file.deductible {
-            None => None,
-            Some(deductible) => Some(self.deductible(place, &file.id, deductible)?),
+            None => Some(None),
+            Some(deductible) => {
+                let deductible = self.deductible(place, &file.id, deductible);
+                self.noted(deductible).map(Some)
+            }
         };
-        let band_edges = word(
+        let band_edges = self.noted(word(
             format!("{place}.band_edges"),
             &file.band_edges,
             &[("base", BandEdges::Base), ("excess", BandEdges::Excess)],
-        )?;
-        check_combination(place, &file.id, &base, deductible.as_ref(), band_edges)?;
-        let bands = self.bands(place, file)?;
+        ));
+        if let (Some(base), Some(deductible), Some(band_edges)) = (&base, &deductible, band_edges) {
+            self.noted(check_combination(place, &file.id, base, deductible.as_ref(), band_edges));
+        }
+        let bands = self.bands(place, file);
+        let bands = self.noted(bands);
+        let factors = self.factors(place, file);
+        let factors = self.noted(factors);
+        let limits = self.limits(place, file);
+        let limits = self.noted(limits);
+        Some(Reimbursement {
+            base: base?,
+            deductible: deductible?,
+            band_edges: band_edges?,
+            bands: bands?,
+            factors: factors?,
+            limits: limits?,
+        })
+    }
+
+    fn factors(&mut self, place: &str, file: &BenefitFile) -> Checked<Vec<Factor>> {
         let mut factors = Vec::new();
         for factor in &file.factors {
             let (rule, name) = match factor {
@@ -150,6 +228,10 @@ impl<'a> Maker<'a> {
             };
             factors.push(Factor { rule, rate: self.parameters.rate(&format!("{place}.factors"), name)? });
         }
+        Ok(factors)
+    }
+
+    fn limits(&mut self, place: &str, file: &BenefitFile) -> Checked<Vec<Limit>> {
         let mut limits = Vec::new();
         for limit in &file.caps {
             let place = format!("{place}.caps");
@@ -173,7 +255,7 @@ impl<'a> Maker<'a> {
             let name = twice.1.to_string();
             return Err(PackProblem::Duplicate { place: format!("{place}.caps"), name });
         }
-        Ok(Reimbursement { base, deductible, band_edges, bands, factors, limits })
+        Ok(limits)
     }
 
     fn base(&mut self, place: &str, file: &BaseFile) -> Checked<Base> {

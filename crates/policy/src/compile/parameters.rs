@@ -89,9 +89,9 @@ impl<'a> Parameters<'a> {
         Ok(())
     }
 
-    /// A parameter that nothing uses.
-    pub(super) fn unused(&self) -> Option<&str> {
-        self.file.parameter.keys().find(|name| !self.used.contains(*name)).map(String::as_str)
+    /// The parameters that nothing uses.
+    pub(super) fn unused(&self) -> impl Iterator<Item = &str> {
+        self.file.parameter.keys().filter(|name| !self.used.contains(*name)).map(String::as_str)
     }
 
     pub(super) fn amount(&mut self, place: &str, name: &str) -> Checked<Parameter<Money>> {

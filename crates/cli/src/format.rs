@@ -1,5 +1,6 @@
 //! Words that several commands take: the language, the output format, the folder of packs.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
@@ -51,6 +52,15 @@ impl PacksArgument {
             None => Library::builtin(),
         };
         library.map_err(|error| Failure::wrong_input(format!("rule pack {error}")))
+    }
+
+    /// The files as they are, whatever is wrong with them.
+    pub(crate) fn files(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let files = match &self.packs {
+            Some(folder) => Library::files_in(folder),
+            None => Library::builtin_files(),
+        };
+        files.map_err(|error| Failure::wrong_input(format!("rule pack {error}")))
     }
 }
 

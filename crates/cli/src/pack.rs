@@ -2,6 +2,7 @@
 //!
 //! One file for each subcommand; what they share stands in `chosen`, `page` and `tables`.
 
+mod check;
 mod chosen;
 mod diff;
 mod diff_page;
@@ -28,6 +29,8 @@ pub(crate) struct PackArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Finds what is wrong with packs, and the smallest bill that shows it.
+    Check(check::CheckArguments),
     /// Lists plans, programmes and catalogues.
     List(list::ListArguments),
     /// Shows a plan as tables: who it is for, what counts, what it pays, where every number comes from.
@@ -40,6 +43,7 @@ enum Command {
 
 pub(crate) fn run(arguments: &PackArguments) -> Result<(), Failure> {
     match &arguments.command {
+        Command::Check(arguments) => check::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::New(arguments) => new::run(arguments),

@@ -12,13 +12,17 @@ mod words;
 
 use std::sync::Arc;
 
-use bedside_claim::{BenefitCard, Condition, Date, Grade, Lang, PackCard, PackStatus, Payer, Period};
+use bedside_claim::{
+    BenefitCard, Citation, Condition, Date, Grade, Lang, PackCard, PackStatus, Payer, Period,
+};
 
 use self::conditions::{conditions, span};
 use self::numbers::Numbers;
 use self::reimbursement::Writer;
 use self::words::{any_of, date_rule, of, payer_kind, pool, purse};
-use crate::plan::{Benefit, Pays, Plan, PurseRule, Stated, StatedNumber, Tail, VersionBy, VisitCount, When};
+use crate::plan::{
+    Benefit, Jump, JumpOf, Pays, Plan, PurseRule, Stated, StatedNumber, Tail, VersionBy, VisitCount, When,
+};
 use crate::programme::ProgrammeRule;
 
 /// The key of the benefits that pay first: it follows from where the others stand, and nothing in the pack says it.
@@ -374,7 +378,7 @@ impl Writer {
     }
 
     fn benefit(&mut self, benefit: &Benefit, of_plan: &Payer, before: &[&str]) -> Part {
-        let Benefit { card, gate, pays, visit_count } = benefit;
+        let Benefit { card, gate, pays, visit_count, jumps } = benefit;
         let BenefitCard { id, name_zh, name_en, clause, payer, origin: _ } = &**card;
         debug_assert_eq!(payer, of_plan, "all benefits of a plan have its payer");
         let lang = self.lang();
@@ -397,6 +401,13 @@ impl Writer {
             }
             VisitCount::NotKept => {}
         }
+        for (index, jump) in jumps.iter().enumerate() {
+            part.fact(
+                &format!("jumps[{}]", index + 1),
+                of(lang, "声明的跳变", "declared jump"),
+                declared(lang, jump),
+            );
+        }
         part
     }
 
@@ -412,5 +423,18 @@ impl Writer {
             StatedNumber::Days(number) => self.numbers.days(name, &label, number),
             StatedNumber::Times(number) => self.numbers.times(name, &label, number),
         }
+    }
+}
+
+/// Where a declared jump lies, and what says so.
+fn declared(lang: Lang, jump: &Jump) -> String {
+    let Citation { source, article, .. } = &*jump.citation;
+    match (jump.of, lang) {
+        (JumpOf::Bill(at), Lang::Zh) => format!("费用总额 {at} 处（{source}：{article}）"),
+        (JumpOf::Bill(at), Lang::En) => format!("behind a bill of {at} ({source}: {article})"),
+        (JumpOf::Base(at), Lang::Zh) => format!("计入费用 {at} 处（{source}：{article}）"),
+        (JumpOf::Base(at), Lang::En) => format!("behind a base of {at} ({source}: {article})"),
+        (JumpOf::Opening, Lang::Zh) => format!("开启处（{source}：{article}）"),
+        (JumpOf::Opening, Lang::En) => format!("where it opens ({source}: {article})"),
     }
 }

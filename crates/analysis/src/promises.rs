@@ -135,13 +135,12 @@ pub fn more_than_base(plan: &Plan, claim: &Claim, settlement: &Settlement) -> Op
         let pays = paid_by(benefit, settlement);
         let base = base.unwrap_or(Money::ZERO);
         let mut selected = 0;
-        for (place, line) in claim.bill.lines().iter().enumerate() {
+        for place in 0..claim.bill.lines().len() {
             let charge = &claim.bill.lines()[claim.bill.refunded(place).unwrap_or(place)];
             if LineSelector::selects(&terms.base.lines, charge, claim) {
                 let parts = settlement.line_splits.get(place).unwrap_or(&NO_SPLIT).split.parts();
                 selected += terms.base.pools.iter().map(|pool| parts[pool.index()].units()).sum::<i64>();
             }
-            let _ = line;
         }
         let selected = Money::from_units(selected);
         if pays.is_negative() || pays > base || base > selected {
@@ -223,14 +222,16 @@ pub fn base_of(benefit: &Benefit, settlement: &Settlement) -> Money {
     base.unwrap_or(Money::ZERO)
 }
 
-/// Settles the trial and, where it has two, compares its last bill with the one that it grew from.
+/// The trial whose last bill has grown.
 pub fn grown(trial: &Trial, growth: &Growth) -> Trial {
     let mut larger = trial.clone();
     if let Some(bill) = larger.bills.last_mut() {
         match growth {
             Growth::Charge(charge) => bill.push(charge.clone()),
             Growth::Amount { place, pool, fen } => {
-                if let Some(charge) = bill.get_mut(*place) {
+                // Where a bill was made smaller, its last charge stands for one that is gone.
+                let last = bill.len().saturating_sub(1);
+                if let Some(charge) = bill.get_mut((*place).min(last)) {
                     charge.parts[*pool] += fen;
                     charge.times = 1;
                 }

@@ -11,7 +11,7 @@ use bedside_policy::{Jump, Library, Plan};
 use crate::draw::Drawing;
 use crate::jumps::at_edges;
 use crate::promises::{Broken, Growth, broken_alone, falls, grown, paid_by};
-use crate::shrink::smallest;
+use crate::shrink::{smaller_charges, smallest};
 use crate::stage::Stage;
 use crate::trial::Trial;
 
@@ -123,12 +123,36 @@ fn small_alone(stage: &Stage, broken: &Broken, trial: Trial) -> Option<CounterEx
     Some(CounterExample { broken: alone(stage, &trial)?, trial, claims })
 }
 
-fn small_fall(stage: &Stage, broken: &Broken, trial: Trial, growth: Growth) -> Option<CounterExample> {
-    let of = |trial: &Trial| tried(stage, trial, &growth).filter(|other| other.code() == broken.code());
-    let trial = smallest(trial, &|trial| of(trial).is_some());
+fn small_fall(stage: &Stage, broken: &Broken, trial: Trial, mut growth: Growth) -> Option<CounterExample> {
+    let fall = |broken: &Broken| match broken {
+        Broken::Falls { before, after, .. } => before.units() - after.units(),
+        _ => 0,
+    };
+    // Not down to a fall of a fen, which would look like rounding.
+    let enough = (fall(broken) / 10).max(1);
+    let of = |trial: &Trial, growth: &Growth| {
+        tried(stage, trial, growth).filter(|other| other.code() == broken.code() && fall(other) >= enough)
+    };
+    let mut trial = smallest(trial, &|trial| of(trial, &growth).is_some());
+    while let Some(smaller) = smaller_growths(&growth).into_iter().find(|growth| of(&trial, growth).is_some())
+    {
+        growth = smaller;
+        trial = smallest(trial, &|trial| of(trial, &growth).is_some());
+    }
     let mut claims = trial.claims(stage)?;
     claims.extend(of_another(grown(&trial, &growth).claims(stage)?));
-    Some(CounterExample { broken: of(&trial)?, trial, claims })
+    Some(CounterExample { broken: of(&trial, &growth)?, trial, claims })
+}
+
+fn smaller_growths(growth: &Growth) -> Vec<Growth> {
+    match growth {
+        Growth::Charge(charge) => smaller_charges(charge).into_iter().map(Growth::Charge).collect(),
+        Growth::Amount { place, pool, fen } => {
+            let less = [1, *fen / 10_000 * 10_000, *fen / 100 * 100, *fen / 2, *fen - *fen / 16];
+            let less = less.into_iter().filter(|other| 0 < *other && other < fen);
+            less.map(|fen| Growth::Amount { place: *place, pool: *pool, fen }).collect()
+        }
+    }
 }
 
 /// A jump's bills are small already; only circumstances can be left out.

@@ -32,6 +32,16 @@ fn smaller(trial: &Trial) -> Vec<Trial> {
                 fewer.remove(place);
                 push(fewer);
             }
+            if place > 0 {
+                // Two charges as one.
+                let mut merged = charges.clone();
+                let charge = merged.remove(place);
+                for (part, more) in merged[0].parts.iter_mut().zip(charge.parts) {
+                    *part += more;
+                }
+                merged[0].times = 1;
+                push(merged);
+            }
             for charge in smaller_charges(&charges[place]) {
                 let mut other = charges.clone();
                 other[place] = charge;
@@ -44,7 +54,7 @@ fn smaller(trial: &Trial) -> Vec<Trial> {
     found
 }
 
-fn smaller_charges(charge: &Charge) -> Vec<Charge> {
+pub(crate) fn smaller_charges(charge: &Charge) -> Vec<Charge> {
     let mut found = Vec::new();
     let mut push = |change: &dyn Fn(&mut Charge)| {
         let mut smaller = charge.clone();
@@ -70,7 +80,6 @@ fn smaller_charges(charge: &Charge) -> Vec<Charge> {
                 push(&|charge| charge.parts[pool] = part - part / cut);
             }
         }
-        push(&|charge| charge.parts[pool] = (part - 1).max(0));
     }
     found.sort_by_key(Charge::fen);
     found

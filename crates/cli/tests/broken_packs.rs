@@ -18,7 +18,7 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             copy(&entry.path(), &target)
         } else {
-            drop(std::fs::copy(entry.path(), target).unwrap())
+            std::fs::copy(entry.path(), target).unwrap();
         }
     }
 }
@@ -35,7 +35,9 @@ fn apply(edit: &str, packs: &Path) {
         };
         match words.as_slice() {
             ["new", file] => std::fs::write(packs.join(file), marked("+ ") + "\n").unwrap(),
-            ["copy", from, "to", to] => drop(std::fs::copy(packs.join(from), packs.join(to)).unwrap()),
+            ["copy", from, "to", to] => {
+                std::fs::copy(packs.join(from), packs.join(to)).unwrap();
+            }
             ["in", file] => {
                 let text = std::fs::read_to_string(packs.join(file)).unwrap();
                 let (old, new) = (marked("- "), marked("+ "));

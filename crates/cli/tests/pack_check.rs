@@ -108,3 +108,52 @@ fn warnings_are_refused_where_asked() {
     assert_eq!(bedside(&asked).status.code(), Some(0));
     assert_eq!(bedside(&[&asked[..], &["--deny", "warnings"]].concat()).status.code(), Some(2));
 }
+
+/// A plan without a place is tried alone; the report says what its case file needs to be settled.
+#[test]
+fn the_case_of_a_plan_without_a_place_settles_in_the_programme_that_the_report_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    let packs = dir.path().join("packs");
+    with_a_jump(&packs);
+    std::fs::remove_file(packs.join("city/programmes/resident.toml")).unwrap();
+    let case = dir.path().join("case.json");
+    let (folder, case) = (packs.to_str().unwrap(), case.to_str().unwrap());
+    let asked = ["pack", "check", "city/basic", "--packs", folder, "--cases", "0", "--counter-example", case];
+    let output = bedside(&asked);
+    assert_eq!(output.status.code(), Some(2));
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(report.contains("[programme.unplaced]"), "{report}");
+    let lines =
+        report.lines().skip_while(|line| !line.contains("lone/programmes/programme.toml")).skip(1).take(5);
+    let programme: String = lines.map(|line| format!("{line}\n")).collect();
+    std::fs::create_dir_all(packs.join("lone/programmes")).unwrap();
+    let programme = programme.replace('…', "city/catalogue");
+    std::fs::write(packs.join("lone/programmes/programme.toml"), programme).unwrap();
+    let settled = bedside(&["settle", case, "--packs", folder, "--format", "json"]);
+    assert!(settled.status.success(), "{}", String::from_utf8_lossy(&settled.stderr));
+    let settlements: Value = serde_json::from_slice(&settled.stdout).unwrap();
+    assert_eq!(settlements[1]["setlinfo"]["hifp_pay"], "38280.01");
+}
+
+/// What opens behind a limit counts the bill again: a jump, unless it is declared.
+#[test]
+fn a_declared_opening_is_no_jump() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&base(), dir.path());
+    let path = dir.path().join("city/extra/2026.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let asked = ["pack", "check", "--packs", folder, "--cases", "100"];
+    for (jumps, code) in
+        [("", Some(2)), ("jumps = [{ of = \"opening\", source = \"text\", article = \"演示\" }]\n", Some(0))]
+    {
+        let more = format!(
+            "[[benefit]]\nid = \"more-drugs\"\nname = {{ zh = \"追加\", en = \"more\" }}\nclause = \"演示\"\n\
+             gate = {{ opens_after = {{ period = \"policy_period\", limit = \"limit\", account = \"total\" }} }}\n\
+             base = {{ pools = [\"own_expense\", \"in_scope\"], tags = \"special\" }}\nbands = [{{ rate = \"rate\" }}]\n{jumps}"
+        );
+        std::fs::write(&path, format!("{text}\n{more}")).unwrap();
+        let output = bedside(&asked);
+        assert_eq!(output.status.code(), code, "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}

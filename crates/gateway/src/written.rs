@@ -40,6 +40,7 @@ pub fn case(envelope: &Envelope, claim: &Claim) -> Option<v1::SettleBillRequest>
         ..v1::InsuInfo::default()
     };
     Some(v1::SettleBillRequest {
+        national_fees: Vec::new(),
         header: Some(header(envelope, claim)),
         baseinfo: Some(v1::BaseInfo {
             psn_no: person.psn_no.to_string(),
@@ -250,7 +251,8 @@ fn national(adopted: &AdoptedResult, bill: &Bill) -> Option<v1::NationalAnswer> 
         overlmt_selfpay: split.overlmt_amt.to_string(),
         preselfpay_amt: split.preselfpay_amt.to_string(),
         inscp_scp_amt: split.inscp_scp_amt.to_string(),
-        act_pay_dedc: adopted.act_pay_dedc.to_string(),
+        act_pay_dedc: adopted.act_pay_dedc.map(|amount| amount.to_string()).unwrap_or_default(),
+        pool_prop_selfpay: adopted.pool_prop_selfpay.map(|rate| rate.to_string()).unwrap_or_default(),
         hifp_pay: fund(PayerKind::BasicInsurance),
         cvlserv_pay: fund(PayerKind::CivilServant),
         hifes_pay: fund(PayerKind::EnterpriseSupplement),
@@ -264,5 +266,7 @@ fn national(adopted: &AdoptedResult, bill: &Bill) -> Option<v1::NationalAnswer> 
         psn_cash_pay: total.minus(others).ok()?.to_string(),
         ..v1::NationalSetlInfo::default()
     };
-    Some(v1::NationalAnswer { setlinfo: Some(setlinfo), setldetail: Vec::new() })
+    // Limits that the platform named stand in rows of which nothing else is kept.
+    let national = v1::NationalAnswer { setlinfo: Some(setlinfo), ..v1::NationalAnswer::default() };
+    adopted.limits.is_empty().then_some(national)
 }

@@ -10,11 +10,13 @@ mod failure;
 mod format;
 mod ledger;
 mod pack;
+mod release;
 mod replay;
 mod serve;
 
 mod settle;
 mod statement;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ enum Command {
     Ledger(ledger::LedgerArguments),
     /// Works with rule packs: lists, explains, begins and compares them.
     Pack(pack::PackArguments),
+    /// Checks proofs, without a ledger.
+    Verify(verify::VerifyArguments),
     /// Settles a file of discharge bills, one JSON document a line, persons in parallel.
     Replay(replay::ReplayArguments),
 }
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Settle(arguments) => settle::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Pack(arguments) => pack::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
     };
     match result {

@@ -6,6 +6,7 @@
 mod chart;
 mod html;
 mod text;
+mod trace;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 
 pub(crate) use self::html::page;
 pub(crate) use self::text::render;
+pub(crate) use self::trace::{of_line, of_payment};
 
 /// The language of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -87,11 +89,11 @@ impl Words {
     }
 }
 
-fn money(text: &str) -> Result<Money, Failure> {
+pub(crate) fn money(text: &str) -> Result<Money, Failure> {
     Money::parse(text).map_err(|error| Failure::fault(format!("the answer's amount `{text}` {error}")))
 }
 
-fn sum(amounts: impl IntoIterator<Item = Money>) -> Result<Money, Failure> {
+pub(crate) fn sum(amounts: impl IntoIterator<Item = Money>) -> Result<Money, Failure> {
     Money::sum(amounts).map_err(|Overflow| Failure::fault("the sums of the statement are out of range"))
 }
 

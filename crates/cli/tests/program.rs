@@ -107,6 +107,34 @@ fn settle_sets_english_beside_the_chinese() {
 }
 
 #[test]
+fn a_line_leads_to_its_payers_and_a_payment_back_to_its_lines() {
+    let file = morning().join("07-low-income.json");
+    let settle =
+        |more: &[&str]| bedside(&[&["settle", file.to_str().unwrap(), "--lang", "en"], more].concat());
+    let shares = |text: &str, arrow: &str| -> i64 {
+        let amounts = text.lines().filter_map(|line| line.strip_prefix(arrow));
+        amounts
+            .map(|rest| rest.split_whitespace().next().unwrap().replace('.', "").parse::<i64>().unwrap())
+            .sum()
+    };
+    let line = stdout(&settle(&["--line", "0007"]));
+    assert_eq!(shares(&line, "→ "), 528_000, "{line}");
+    assert!(line.contains("item.above_ceiling") && line.contains("118862.00 x 70 % = 83203.40"), "{line}");
+    let payment = stdout(&settle(&["--payment", "2"]));
+    assert_eq!(shares(&payment, "← "), 802_102, "{payment}");
+    assert!(payment.contains("11458.60 x 70 % = 8021.02") && !payment.contains("83203.40"), "{payment}");
+    for (more, message) in [
+        (["--line", "9"], "the settlement has no line `9`"),
+        (["--payment", "0"], "the settlement has no payment `0`"),
+        (["--payment", "4"], "the settlement has no payment `4`"),
+    ] {
+        let output = settle(&more);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn settle_reads_standard_input_and_writes_json() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_bedside"))
         .args(["settle", "-", "--format", "json"])

@@ -70,6 +70,11 @@ pub enum Problem {
         /// The account.
         account: String,
     },
+    /// An account with a name of its own that only one benefit names: nothing is shared by it.
+    AccountOfOne {
+        /// The account.
+        account: String,
+    },
     /// A row that no circumstances choose.
     RowNeverChosen {
         /// From 1.
@@ -92,6 +97,7 @@ impl Problem {
             Problem::PublicBehindCommercial { .. } => "programme.order",
             Problem::NeverMet => "gate.never_met",
             Problem::NeverOpens { .. } => "gate.never_opens",
+            Problem::AccountOfOne { .. } => "account.of_one",
             Problem::RowNeverChosen { .. } => "row.never_chosen",
             Problem::NoRowFits { .. } => "row.none_fits",
         }
@@ -103,7 +109,8 @@ impl Problem {
             Problem::GapInTime { .. }
             | Problem::ProgrammeGap { .. }
             | Problem::Unplaced
-            | Problem::PublicBehindCommercial { .. } => Severity::Warning,
+            | Problem::PublicBehindCommercial { .. }
+            | Problem::AccountOfOne { .. } => Severity::Warning,
             Problem::NeverMet
             | Problem::NeverOpens { .. }
             | Problem::RowNeverChosen { .. }
@@ -142,6 +149,12 @@ impl Problem {
                 format!("永远不会开启：没有先于它能够赔付的责任计入账户 `{account}` 的同一期间"),
                 format!(
                     "never opens: nothing that can pay before it counts on account `{account}` over the same period"
+                ),
+            ),
+            Problem::AccountOfOne { account } => (
+                format!("账户 `{account}` 只有该责任使用，没有与其他责任合并计算；是否写错了名称？"),
+                format!(
+                    "no other benefit names account `{account}`, so nothing is shared by it; is it misspelt?"
                 ),
             ),
             Problem::RowNeverChosen { row } => (
@@ -232,6 +245,9 @@ pub fn of_plan(library: &Library, plan: &Arc<Plan>) -> Vec<Finding> {
     let of = format!("{} {}", plan.card.id, plan.card.version);
     let mut found = Vec::new();
     let mut push = |place: String, problem| found.push(Finding { of: of.clone(), place, problem });
+    for (benefit, account) in accounts_of_one(plan) {
+        push(format!("benefit.{benefit}"), Problem::AccountOfOne { account: account.to_owned() });
+    }
     let opening = opening(plan);
     let mut asked: BTreeMap<&str, Rows> = BTreeMap::new();
     for benefit in &plan.benefits {
@@ -263,6 +279,34 @@ pub fn of_plan(library: &Library, plan: &Arc<Plan>) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Accounts with a name that is not the benefit's own and that no other benefit names, each with its benefit.
+fn accounts_of_one(plan: &Plan) -> Vec<(&str, &str)> {
+    let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for benefit in &plan.benefits {
+        let of_gate = benefit.gate.opens_after.iter().map(|opens_after| &opens_after.cap.account);
+        let of_pays: Vec<&Arc<str>> = match &benefit.pays {
+            Pays::Reimbursement(terms) => {
+                let caps = terms.limits.iter().filter_map(|limit| match limit {
+                    Limit::Cap(cap) => Some(&cap.account),
+                    Limit::Ceiling(_) | Limit::PaidFor(_) => None,
+                });
+                terms.deductible.iter().map(|deductible| &deductible.account).chain(caps).collect()
+            }
+            Pays::LumpSum(terms) => terms.less_paid.iter().collect(),
+            Pays::PerDiem(_) => Vec::new(),
+        };
+        for account in of_gate.chain(of_pays) {
+            named.entry(account).or_default().insert(&benefit.card.id);
+        }
+    }
+    let is_own = |account: &str| plan.benefits.iter().any(|benefit| &*benefit.card.id == account);
+    named
+        .into_iter()
+        .filter(|(account, benefits)| benefits.len() == 1 && !is_own(account))
+        .filter_map(|(account, benefits)| benefits.first().map(|benefit| (*benefit, account)))
+        .collect()
 }
 
 /// What is known of the rows of one parameter.

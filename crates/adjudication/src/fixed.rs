@@ -60,15 +60,16 @@ pub(crate) fn per_diem(
     let waiting = terms.waiting_days.as_ref().map(|days| reading.value(days)).transpose()?.unwrap_or(0);
     let beyond = days.saturating_sub(waiting);
     let mut paid_days = beyond;
-    if let Some(stay_days) = &terms.stay_days {
-        paid_days = paid_days.min(reading.value(stay_days)?);
-    }
-    let mut days_key = None;
+    let stay_days = terms.stay_days.as_ref().map(|days| reading.value(days)).transpose()?;
+    paid_days = paid_days.min(stay_days.unwrap_or(u16::MAX));
+    let (mut days_key, mut days_left) = (None, None);
     if let Some((period, period_days)) = &terms.period_days {
         days_key = reading.key(SharedBy::Person, *period, &benefit.card.id, Measure::Days);
         let used = counter.usage.of(days_key.as_ref()).units() / 100;
         let left = (i64::from(reading.value(period_days)?) - used).max(0);
-        paid_days = paid_days.min(u16::try_from(left).unwrap_or(u16::MAX));
+        let left = u16::try_from(left).unwrap_or(u16::MAX);
+        paid_days = paid_days.min(left);
+        days_left = Some(left);
     }
     let (rate, citation) = reading.cited(&terms.rate)?;
     if paid_days == 0 {
@@ -82,6 +83,8 @@ pub(crate) fn per_diem(
         kind: terms.days,
         days,
         waiting,
+        stay_days,
+        days_left,
         paid_days,
         rate,
         amount,

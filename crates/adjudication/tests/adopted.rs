@@ -127,6 +127,8 @@ fn as_answer(settlement: &Settlement) -> AdoptedResult {
         act_pay_dedc: Some(settlement.act_pay_dedc),
         pool_prop_selfpay: None,
         limits: Vec::new(),
+        acct_mulaid_pay: None,
+        balc: None,
         identities: Vec::new(),
     }
 }
@@ -306,6 +308,8 @@ proptest! {
             act_pay_dedc: dedc.map(Money::from_units),
             pool_prop_selfpay: ratio.map(Rate::from_units),
             limits: limit.map(|limit| (PayerKind::BasicInsurance, Money::from_units(limit))).into_iter().collect(),
+            acct_mulaid_pay: None,
+            balc: None,
             identities: Vec::new(),
         };
         let splits: Vec<FourWaySplit> = claim.bill.lines().iter().map(|line| {

@@ -391,6 +391,8 @@ fn platform(bill: &Bill) -> Option<AdoptedResult> {
         act_pay_dedc: None,
         pool_prop_selfpay: None,
         limits: Vec::new(),
+        acct_mulaid_pay: None,
+        balc: None,
         identities: Vec::new(),
     })
 }

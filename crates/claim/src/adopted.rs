@@ -81,6 +81,10 @@ pub struct AdoptedResult {
     pub pool_prop_selfpay: Option<Rate>,
     /// `crt_payb_lmt_amt` by payer, where the platform named the fund's limit.
     pub limits: Vec<(PayerKind, Money)>,
+    /// `acct_mulaid_pay`: the part of `acct_pay` that relatives' accounts paid; `None` where the platform did not say.
+    pub acct_mulaid_pay: Option<Money>,
+    /// `balc`: what is on the account after the booking; `None` where the platform did not say.
+    pub balc: Option<Money>,
     /// The identities that were checked, in order.
     pub identities: Vec<NationalIdentity>,
 }

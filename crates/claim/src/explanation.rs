@@ -336,7 +336,7 @@ pub enum Step {
         /// The part, the deductible included.
         used: Money,
     },
-    /// A per-diem: `amount = rate x days`.
+    /// A per-diem: `amount = rate x min(days - waiting, stay_days, days_left)`.
     PerDiem {
         /// The benefit.
         benefit: Arc<BenefitCard>,
@@ -346,6 +346,10 @@ pub enum Step {
         days: u16,
         /// Days that are not paid.
         waiting: u16,
+        /// Days paid for one stay at most.
+        stay_days: Option<u16>,
+        /// Days that are left of those paid over a period.
+        days_left: Option<u16>,
         /// Days that are paid, after the limits.
         paid_days: u16,
         /// CNY a day.

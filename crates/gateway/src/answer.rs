@@ -132,13 +132,16 @@ fn setlinfo(claim: &Claim, settlement: &Settlement) -> Result<v1::SetlInfo, Faul
     let paid = &settlement.account;
     let balance = claim.person.balc.total()?;
     let is_adopted = matches!(settlement.public_layers, PublicLayers::Adopted(_));
-    // An adopted acct_pay may draw on the family's accounts; the own balance then ends at zero, not below.
-    let own = if is_adopted {
-        settlement.acct_pay.at_most(balance)
-    } else {
-        paid.current_year.plus(paid.past_year)?
+    // Where the platform does not say which part of acct_pay came from the family's accounts, it is what the own balance
+    // did not hold; that ends at zero, not below.
+    let of_family = claim.adopted.as_ref().and_then(|adopted| adopted.acct_mulaid_pay);
+    let own = match of_family {
+        Some(of_family) => settlement.acct_pay.minus(of_family)?,
+        None if is_adopted => settlement.acct_pay.at_most(balance),
+        None => paid.current_year.plus(paid.past_year)?,
     };
-    let balc = balance.minus(own)?;
+    let stated = claim.adopted.as_ref().and_then(|adopted| adopted.balc);
+    let balc = stated.map_or_else(|| balance.minus(own).map(Money::or_zero), Ok)?;
     let acct_mulaid_pay = settlement.acct_pay.minus(own)?;
     let of_year = |amount: Money| if is_adopted { String::new() } else { amount.to_string() };
     let to_person_pay = Money::sum(settlement.to_person.iter().map(|paid| paid.amount))?;

@@ -330,6 +330,11 @@ impl Faults {
         }
     }
 
+    /// How many were found.
+    pub(crate) fn count(&self) -> usize {
+        self.faults.len() + self.unlisted
+    }
+
     /// The value, provided that nothing was found wrong and every part of it is there.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, InvalidMessage> {
         match value {

@@ -96,7 +96,10 @@ pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), Inva
         }
         // One that could not be read is told already.
         Some(answer) if !answer.raw_json.is_empty() => None,
-        Some(answer) => national::read(&mut reader, answer, bill.as_ref(), of_lines).map(Some),
+        Some(answer) => {
+            let is_of_bill = national::is_of(&mut reader, request);
+            national::read(&mut reader, answer, bill.as_ref(), of_lines).filter(|_| is_of_bill).map(Some)
+        }
     };
     let account = data.map(|(account, _)| account);
     let claim = claim(envelope, visit, person, account, (bill, events), adopted);

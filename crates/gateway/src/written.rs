@@ -264,6 +264,8 @@ fn national(adopted: &AdoptedResult, bill: &Bill) -> Option<v1::NationalAnswer> 
         hosp_part_amt: adopted.hosp_part_amt.to_string(),
         acct_pay: adopted.acct_pay.to_string(),
         psn_cash_pay: total.minus(others).ok()?.to_string(),
+        acct_mulaid_pay: adopted.acct_mulaid_pay.map(|amount| amount.to_string()).unwrap_or_default(),
+        balc: adopted.balc.map(|amount| amount.to_string()).unwrap_or_default(),
         ..v1::NationalSetlInfo::default()
     };
     // Limits that the platform named stand in rows of which nothing else is kept.

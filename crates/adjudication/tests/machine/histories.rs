@@ -202,6 +202,8 @@ fn adopted(draw: &mut Draw, mut left: i64) -> AdoptedResult {
         act_pay_dedc: Some(draw.money()),
         pool_prop_selfpay: None,
         limits: Vec::new(),
+        acct_mulaid_pay: None,
+        balc: None,
         identities: Vec::new(),
     }
 }

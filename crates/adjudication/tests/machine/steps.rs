@@ -84,10 +84,12 @@ impl Chain {
             }
             Step::SolvedBack { used, .. } => self.is_cut && (self.charged..=self.base).contains(&fen(*used)),
             Step::Pays { amount, .. } => fen(*amount) == self.amount,
-            Step::PerDiem { paid_days, rate, amount, .. } => {
+            Step::PerDiem { days, waiting, stay_days, days_left, paid_days, rate, amount, .. } => {
                 self.is_fixed = true;
                 self.amount = fen(*amount);
-                self.amount == fen(*rate) * Fen::from(*paid_days)
+                let limits = [*stay_days, *days_left].into_iter().flatten();
+                let of_limits = limits.fold(days.saturating_sub(*waiting), u16::min);
+                *paid_days == of_limits && self.amount == fen(*rate) * Fen::from(*paid_days)
             }
             Step::LumpSum { sum, share, less, paid, amount, .. } => {
                 self.is_fixed = true;

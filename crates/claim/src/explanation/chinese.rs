@@ -28,7 +28,7 @@ pub(super) fn text(step: &Step) -> String {
                 (DeductibleRule::HighestLessCharged, _) => "本年度最高等级起付标准",
                 (DeductibleRule::PerVisit, _) => "起付标准",
                 (DeductibleRule::Once, Period::Year) => "年度起付标准",
-                (DeductibleRule::Once, Period::PolicyPeriod) => "年度免赔额",
+                (DeductibleRule::Once, Period::PolicyPeriod) => "保险期间免赔额",
                 (DeductibleRule::Once, Period::Event) => "每次事故免赔额",
                 (DeductibleRule::Once, _) => "终身免赔额",
             };
@@ -66,12 +66,16 @@ pub(super) fn text(step: &Step) -> String {
             format!("补偿不超过剩余费用 {left}，{before} 减为 {left}")
         }
         Step::SolvedBack { used, .. } => format!("限额内金额对应的纳入费用 {used}"),
-        Step::PerDiem { kind, days, waiting, paid_days, rate, amount, .. } => {
+        Step::PerDiem { kind, days, waiting, stay_days, days_left, paid_days, rate, amount, .. } => {
             let kind = match kind {
                 DayKind::Stay => "住院",
                 DayKind::Icu => "重症监护",
             };
-            format!("{kind} {days} 天，免赔 {waiting} 天，给付 {paid_days} 天 × {rate} = {amount}")
+            let stay = stay_days.map_or(String::new(), |most| format!("，每次至多 {most} 天"));
+            let left = days_left.map_or(String::new(), |left| format!("，累计尚余 {left} 天"));
+            format!(
+                "{kind} {days} 天，免赔 {waiting} 天{stay}{left}，给付 {paid_days} 天 × {rate} = {amount}"
+            )
         }
         Step::LumpSum { evt_no, sum, share, less, paid, amount, .. } => {
             let less = if less.is_zero() { String::new() } else { format!(" − 原有等级 {less}") };

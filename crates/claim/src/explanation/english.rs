@@ -71,12 +71,14 @@ pub(super) fn text(step: &Step) -> String {
             format!("no more than the {left} that is left: {before} becomes {left}")
         }
         Step::SolvedBack { used, .. } => format!("the limited amount uses {used} of the base"),
-        Step::PerDiem { kind, days, waiting, paid_days, rate, amount, .. } => {
+        Step::PerDiem { kind, days, waiting, stay_days, days_left, paid_days, rate, amount, .. } => {
             let kind = match kind {
                 DayKind::Stay => "days in hospital",
                 DayKind::Icu => "days in intensive care",
             };
-            format!("{days} {kind}, {waiting} not paid: {paid_days} days x {rate} = {amount}")
+            let stay = stay_days.map_or(String::new(), |most| format!(", at most {most} a stay"));
+            let left = days_left.map_or(String::new(), |left| format!(", {left} left of the period"));
+            format!("{days} {kind}, {waiting} not paid{stay}{left}: {paid_days} days x {rate} = {amount}")
         }
         Step::LumpSum { evt_no, sum, share, less, paid, amount, .. } => {
             let less = if less.is_zero() { String::new() } else { format!(" - {less} of the grade before") };

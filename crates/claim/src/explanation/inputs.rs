@@ -138,17 +138,30 @@ pub(super) fn of(step: &Step) -> Vec<(&'static str, String)> {
         }
         Step::Indemnity { benefit: _, left, before } => inputs.money("left", *left).money("before", *before),
         Step::SolvedBack { benefit: _, used } => inputs.money("used", *used),
-        Step::PerDiem { benefit: _, kind, days, waiting, paid_days, rate, amount: _, citation: _ } => {
+        Step::PerDiem {
+            benefit: _,
+            kind,
+            days,
+            waiting,
+            stay_days,
+            days_left,
+            paid_days,
+            rate,
+            amount: _,
+            citation: _,
+        } => {
             let kind = match kind {
                 DayKind::Stay => "stay",
                 DayKind::Icu => "icu",
             };
-            inputs
-                .word("days_of", kind)
-                .count("days", *days)
-                .count("waiting_days", *waiting)
-                .count("paid_days", *paid_days)
-                .money("rate", *rate)
+            let mut inputs =
+                inputs.word("days_of", kind).count("days", *days).count("waiting_days", *waiting);
+            for (name, limit) in [("stay_days", stay_days), ("days_left", days_left)] {
+                if let Some(limit) = limit {
+                    inputs = inputs.count(name, *limit);
+                }
+            }
+            inputs.count("paid_days", *paid_days).money("rate", *rate)
         }
         Step::LumpSum { benefit: _, evt_no, sum, share, less, paid, amount: _, citation: _ } => inputs
             .word("evt_no", &**evt_no)

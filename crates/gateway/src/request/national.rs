@@ -36,6 +36,7 @@ pub(super) struct Stated {
     psn_part_amt: Option<Money>,
     pub(super) acct_pay: Money,
     acct_mulaid_pay: Option<Money>,
+    balc: Option<Money>,
     pub(super) psn_cash_pay: Money,
     pub(super) act_pay_dedc: Option<Money>,
     pool_prop_selfpay: Option<Rate>,
@@ -88,6 +89,8 @@ pub(super) fn read(
         act_pay_dedc: stated.act_pay_dedc,
         pool_prop_selfpay: stated.pool_prop_selfpay.filter(|ratio| !ratio.is_zero()),
         limits: limits(&details),
+        acct_mulaid_pay: stated.acct_mulaid_pay,
+        balc: stated.balc,
         identities,
     })
 }
@@ -177,6 +180,8 @@ fn stated(reader: &mut Reader, info: &v1::NationalSetlInfo, sign: Sign) -> Optio
     let psn_part_amt = optional(reader, "psn_part_amt", &info.psn_part_amt, sign);
     let acct_pay = signed(reader, PLACE, "acct_pay", &info.acct_pay, sign);
     let acct_mulaid_pay = optional(reader, "acct_mulaid_pay", &info.acct_mulaid_pay, sign);
+    // The state of the account, not an amount of the settlement: never negated.
+    let balc = optional(reader, "balc", &info.balc, Sign::Settled);
     let psn_cash_pay = signed(reader, PLACE, "psn_cash_pay", &info.psn_cash_pay, sign);
     let pool_prop_selfpay = match info.pool_prop_selfpay.as_str() {
         "" => Some(None),
@@ -202,6 +207,7 @@ fn stated(reader: &mut Reader, info: &v1::NationalSetlInfo, sign: Sign) -> Optio
         psn_part_amt: psn_part_amt?,
         acct_pay: acct_pay?,
         acct_mulaid_pay: acct_mulaid_pay?,
+        balc: balc?,
         psn_cash_pay: psn_cash_pay?,
         act_pay_dedc: act_pay_dedc?,
         pool_prop_selfpay: pool_prop_selfpay?,
@@ -242,10 +248,7 @@ fn details(reader: &mut Reader, rows: &[v1::SetlDetail], sign: Sign) -> Option<V
             };
             let info = TextForm::up_to(Charset::Text, 4_000);
             let is_text = reader.optional_text(place, "setl_proc_info", row.setl_proc_info.trim(), info);
-            let product = match proc_info::products(&row.setl_proc_info).as_slice() {
-                [product] => Some(*product),
-                _ => None,
-            };
+            let product = proc_info::product(&row.setl_proc_info);
             scope?;
             let kind = fund_kind(&code?);
             is_text.then_some(Detail { kind, fund_payamt: amount?, limit: limit?, product })
@@ -398,6 +401,29 @@ fn hold_ratio(
     );
     reader.fault(PLACE, "hifp_pay", InvalidCode::IdentityMismatch, &info.hifp_pay, allowed);
     false
+}
+
+/// Whether whatever the answer says of person, visit and insurance is said of this bill.
+pub(super) fn is_of(reader: &mut Reader, request: &v1::SettleBillRequest) -> bool {
+    let Some(info) = request.national.as_ref().and_then(|answer| answer.setlinfo.as_ref()) else {
+        return true;
+    };
+    let visit = request.mdtrtinfo.clone().unwrap_or_default();
+    let psn_no = request.baseinfo.as_ref().map(|person| person.psn_no.clone()).unwrap_or_default();
+    let pairs = [
+        ("psn_no", &info.psn_no, &psn_no),
+        ("mdtrt_id", &info.mdtrt_id, &visit.mdtrt_id),
+        ("insutype", &info.insutype, &visit.insutype),
+    ];
+    let mut held = true;
+    for (field, theirs, ours) in pairs {
+        if !theirs.is_empty() && theirs != ours {
+            let allowed = Phrase::fixed("与本次结算相同，或为空", "the bill's own, or empty");
+            reader.fault(PLACE, field, InvalidCode::Differs, theirs, allowed);
+            held = false;
+        }
+    }
+    held
 }
 
 /// The answer must be about this bill: the same total, and the same parts over the lines, each of which carries its

@@ -1,18 +1,17 @@
-//! `setl_proc_info`: the one thing that is read of it, products of a base and a ratio.
+//! `setl_proc_info`: the one thing that is read of it, a product of a base and a ratio.
 //!
-//! The field is free text of the region, up to 4,000 characters. What is read is `12028.48*0.84`, also with `×`, `x` or a
-//! percentage; everything else of it is dropped, so that nothing personal in it is stored. It must not know what a
-//! product stands for.
+//! The field is free text of the region, up to 4,000 characters. What is read is `12028.48*0.84`, also with `×` or a
+//! percentage, where it is all the reckoning there is: with another number in the text, but for the product's result, nobody
+//! knows what the product stands for. Everything else is dropped, so that nothing personal in it is stored.
 
 use bedside_claim::{Money, Rate};
 
 /// Characters that are looked at.
 const CHARS_MAX: usize = 4_000;
 
-/// The products of a text, written in one way and joined: `12028.48*0.84`.
+/// The product of a text, written in one way: `12028.48*0.84`; empty where there is none.
 pub(super) fn kept(text: &str) -> String {
-    let products = products(text);
-    products.iter().map(|(base, rate)| format!("{base}*{rate}")).collect::<Vec<_>>().join(";")
+    product(text).map(|(base, rate)| format!("{base}*{rate}")).unwrap_or_default()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,26 +19,31 @@ enum Token {
     Number(String),
     Times,
     Percent,
+    Equals,
     Other,
 }
 
-/// Every amount times ratio in a text; a product of three numbers is none.
-pub(super) fn products(text: &str) -> Vec<(Money, Rate)> {
-    let tokens = tokens(text);
-    let mut products = Vec::new();
-    for (at, window) in tokens.windows(3).enumerate() {
-        let [Token::Number(base), Token::Times, Token::Number(ratio)] = window else { continue };
-        let percent = usize::from(tokens.get(at + 3) == Some(&Token::Percent));
-        let before = at.checked_sub(1).and_then(|at| tokens.get(at));
-        let is_longer = before == Some(&Token::Times) || tokens.get(at + 3 + percent) == Some(&Token::Times);
-        let ratio = if percent == 1 { of_percent(ratio) } else { Rate::parse(ratio).ok() };
-        if let (Ok(base), Some(ratio), false) = (Money::parse(base), ratio, is_longer)
-            && ratio <= Rate::ONE
-        {
-            products.push((base, ratio));
+/// Amount times ratio, where that is all the reckoning in the text.
+pub(super) fn product(text: &str) -> Option<(Money, Rate)> {
+    let tokens: Vec<Token> = tokens(text).into_iter().filter(|token| *token != Token::Other).collect();
+    let (base, ratio) = match tokens.as_slice() {
+        [Token::Number(base), Token::Times, Token::Number(ratio)]
+        | [Token::Number(base), Token::Times, Token::Number(ratio), Token::Equals, Token::Number(_)] => {
+            (base, Rate::parse(ratio).ok()?)
         }
-    }
-    products
+        [Token::Number(base), Token::Times, Token::Number(ratio), Token::Percent]
+        | [
+            Token::Number(base),
+            Token::Times,
+            Token::Number(ratio),
+            Token::Percent,
+            Token::Equals,
+            Token::Number(_),
+        ] => (base, of_percent(ratio)?),
+        _ => return None,
+    };
+    let base = Money::parse(base).ok()?;
+    (ratio <= Rate::ONE).then_some((base, ratio))
 }
 
 fn of_percent(text: &str) -> Option<Rate> {
@@ -60,7 +64,8 @@ fn tokens(text: &str) -> Vec<Token> {
             tokens.push(Token::Number(std::mem::take(&mut number)));
         }
         match character {
-            '*' | '×' | 'x' | 'X' | '✕' => tokens.push(Token::Times),
+            '*' | '×' | '✕' => tokens.push(Token::Times),
+            '=' | '＝' => tokens.push(Token::Equals),
             '%' | '％' => tokens.push(Token::Percent),
             _ if character.is_whitespace() => {}
             _ => tokens.push(Token::Other),
@@ -80,7 +85,11 @@ mod tests {
             ("12028.48*0.84", "12028.48*0.84"),
             ("统筹支付：12028.48 × 84% = 10103.92", "12028.48*0.84"),
             ("张三 330106198001011234 起付线 800", ""),
-            ("100*0.1；900X0.85", "100.00*0.1;900.00*0.85"),
+            ("100*0.1；900*0.85", ""),
+            ("12,028.48*0.84", ""),
+            ("10000+2028.48*0.84", ""),
+            ("先自付300*0.1=30; 统筹 10103.92", ""),
+            ("床位5x1", ""),
             ("2*3*0.5", ""),
             ("5*2", ""),
             ("1.2.3*0.5", ""),

@@ -41,7 +41,8 @@ pub(super) fn plain<'a>(
     Cow::Owned(request)
 }
 
-/// Puts every verbatim answer of the request into fields.
+/// Puts every verbatim answer of the request into fields. One in which anything is wrong stays verbatim, so that whoever
+/// reads the request finds it too.
 pub(crate) fn make_plain(request: &mut v1::SettleBillRequest) {
     // What is wrong is told when the request is read.
     settle_in_place(&mut Reader::default(), request);
@@ -59,8 +60,9 @@ fn settle_in_place(reader: &mut Reader, request: &mut v1::SettleBillRequest) {
             continue;
         }
         let place = Place::Row(FEES, batch);
-        let typed = &fees.result;
-        if let Some(read) = read_fees(reader, place, batch, &fees.raw_json, typed.is_empty()) {
+        let (typed, told) = (&fees.result, reader.faults.count());
+        let read = read_fees(reader, place, batch, &fees.raw_json, typed.is_empty());
+        if let Some(read) = read.filter(|_| reader.faults.count() == told) {
             *fees = read;
         }
     }
@@ -70,7 +72,9 @@ pub(super) fn answer_in_place(reader: &mut Reader, answer: Option<&mut v1::Natio
     let Some(answer) = answer else { return };
     if !answer.raw_json.is_empty() {
         let alone = answer.setlinfo.is_none() && answer.setldetail.is_empty();
-        if let Some(read) = read_answer(reader, &answer.raw_json, alone) {
+        let told = reader.faults.count();
+        let read = read_answer(reader, &answer.raw_json, alone);
+        if let Some(read) = read.filter(|_| reader.faults.count() == told) {
             *answer = read;
         }
     }
@@ -134,6 +138,10 @@ fn setlinfo(node: &mut Node<'_, '_>) -> v1::NationalSetlInfo {
         pool_prop_selfpay: node.ratio("pool_prop_selfpay"),
         acct_mulaid_pay: node.money("acct_mulaid_pay", &[]),
         hifdm_pay: node.money("hifdm_pay", &[]),
+        psn_no: node.text("psn_no", &[]),
+        mdtrt_id: node.text("mdtrt_id", &[]),
+        insutype: node.text("insutype", &[]),
+        balc: node.money("balc", &[]),
     }
 }
 
@@ -250,9 +258,10 @@ fn output<'a>(reader: &mut Reader, place: Place<'_>, root: &'a RawValue) -> Opti
         return Some(Some(root));
     }
     let mut node = Node { reader, place, members };
-    let infcode = node.text("infcode", &[]);
     // An output without its envelope's code was taken out of one by hand.
-    if !matches!(infcode.as_str(), "" | "0") {
+    let is_named = node.members.iter().any(|(name, _)| name == "infcode");
+    let infcode = node.text("infcode", &[]);
+    if is_named && infcode != "0" {
         let allowed = Phrase::fixed("0（成功）", "0, success");
         node.reader.fault(place, "infcode", InvalidCode::NationalFailed, &infcode, allowed);
         return None;

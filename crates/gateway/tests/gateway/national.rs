@@ -60,7 +60,8 @@ fn line(amount: &str, parts: [&str; 4]) -> v1::FeeDetail {
 fn bill(total: &str, lines: Vec<v1::FeeDetail>) -> v1::SettleBillRequest {
     let mut bill = edited(&format!(
         "data.medfee_sumamt = {total}\nmdtrtinfo.insutype = 310\ninsuinfo[1].psn_insu_stas = 1\n\
-         insuinfo[1].insuplc_admdvs = 330106\ninsuinfo[1].balc = 200.00"
+         insuinfo[1].insuplc_admdvs = 330106\ninsuinfo[1].balc = 200.00\nbaseinfo.psn_no = PSN0000001\n\
+         mdtrtinfo.psn_no = PSN0000001\nmdtrtinfo.mdtrt_id = MDTRT0000001"
     ));
     bill.feedetail = lines;
     bill
@@ -658,4 +659,73 @@ proptest! {
             let _ = parse_case(&BASE.replacen('{', &format!("{{\"national\": {text},"), 1));
         }
     }
+}
+
+/// A case file reads a verbatim answer before its fields are asked; what is wrong in the reading is told all the same.
+#[test]
+fn a_case_file_tells_what_is_wrong_in_a_verbatim_answer() {
+    let case = include_str!("../../../../fixtures/case-files/national-verbatim.json");
+    let field = |name: &str, value: &str| {
+        let start = case.find(&format!("\"{name}\":")).unwrap();
+        let end = start + case[start..].find([',', '\n']).unwrap();
+        format!("{}\"{name}\": {value}{}", &case[..start], &case[end..])
+    };
+    let cases = [
+        (field("hifob_pay", "18785.39, \"hifob_pay\": 1"), "duplicate_row"),
+        (field("psn_cash_pay", "3982.02, \"psn_cash_pay\": 0"), "duplicate_row"),
+        (field("hifp_pay", "[12000.00]"), "not_json"),
+        (field("cvlserv_pay", "{\"amount\": 500}"), "not_json"),
+        (field("psn_part_amt", "true"), "not_json"),
+        (field("acct_mulaid_pay", "[\"9999999\"]"), "not_json"),
+        (field("infcode", "false"), "not_json"),
+        (field("infcode", "null"), "national_failed"),
+        (field("infcode", "0, \"infcode\": -1"), "duplicate_row"),
+    ];
+    for (text, code) in cases {
+        let bill = bedside_gateway::parse_case(&text).unwrap();
+        let told = told(&bill);
+        assert!(told.iter().any(|fault| fault.starts_with(code)), "{code}: {told:?}");
+    }
+}
+
+#[test]
+fn an_answer_about_another_person_visit_or_insurance_is_refused() {
+    for (own, other) in [("PSN0000001", "PSN0000002"), ("MDTRT0000001", "MDTRT0000002")] {
+        let mut bill = sample_bill();
+        bill.national = Some(raw(sample(SETTLE).replace(own, other)));
+        let told = told(&bill);
+        assert!(told.len() == 1 && told[0].starts_with("differs: `national.setlinfo."), "{told:?}");
+        assert!(!told[0].contains(other), "{told:?}");
+    }
+    let mut bill = sample_bill();
+    bill.national = Some(raw(sample(SETTLE).replace("\"insutype\": \"310\"", "\"insutype\": \"390\"")));
+    assert_eq!(
+        told(&bill),
+        ["differs: `national.setlinfo.insutype` is `390`; allowed: the bill's own, or empty"]
+    );
+}
+
+/// Whose account paid, and what is left on it, is what the platform says.
+#[test]
+fn the_accounts_are_the_platforms() {
+    let library = bedside_policy::Library::builtin().unwrap();
+    let settled = |answer: String| {
+        let mut bill = sample_bill();
+        bill.national = Some(raw(answer));
+        let (envelope, claim) = request::settle(&bill).unwrap();
+        let programme = library.programme_for(&claim).unwrap();
+        let settlement =
+            bedside_adjudication::adjudicate(&claim, &programme, &bedside_claim::Accumulators::default())
+                .unwrap();
+        let info =
+            bedside_gateway::answer::settlement(&claim, &envelope, &settlement, None).unwrap().setlinfo;
+        info.map(|info| (info.acct_pay, info.acct_mulaid_pay, info.balc)).unwrap()
+    };
+    let expected = |mulaid: &str, balc: &str| ("170.04".to_owned(), mulaid.to_owned(), balc.to_owned());
+    assert_eq!(settled(sample(SETTLE)), expected("0.00", "0.00"));
+    let relatives = sample(SETTLE).replace("\"acct_mulaid_pay\": 0", "\"acct_mulaid_pay\": 100");
+    assert_eq!(settled(relatives.replace("\"balc\": 0.0", "\"balc\": 55.50")), expected("100.00", "55.50"));
+    let unsaid = sample(SETTLE).replace("\"balc\": 0.0", "\"balc\": null");
+    let unsaid = unsaid.replace("\"acct_mulaid_pay\": 0", "\"acct_mulaid_pay\": null");
+    assert_eq!(settled(unsaid), expected("0.00", "29.96"));
 }

@@ -296,10 +296,19 @@ fn print_copied(copied: &Copied, to: &std::path::Path, format: &FormatArgument) 
 }
 
 fn verification_text(verification: &Verification, report: Option<&OpenReport>) -> String {
-    let Verification { records, hash, settlements, cancellations, persons, accounts, receivables } =
-        verification;
+    let Verification {
+        records,
+        hash,
+        settlements,
+        cancellations,
+        reversals,
+        tombstones,
+        persons,
+        accounts,
+        receivables,
+    } = verification;
     let mut text = format!(
-        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {persons} persons\nhash {}\n",
+        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {persons} persons\nhash {}\n",
         export::hex(hash)
     );
     for (account, amount) in accounts {
@@ -326,6 +335,8 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
         "hash": export::hex(&verification.hash),
         "settlements": verification.settlements,
         "cancellations": verification.cancellations,
+        "reversals": verification.reversals,
+        "tombstones": verification.tombstones,
         "persons": verification.persons,
         "accounts": accounts.map(amounts).collect::<Vec<_>>(),
         "receivables": receivables.collect::<Vec<_>>(),

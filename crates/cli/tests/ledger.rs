@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money, Owner};
 use bedside_ledger::{
-    Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting,
-    SettleEvent,
+    Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, MessageKind,
+    PersonKey, Posting, ReverseEvent, SettleEvent,
 };
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
@@ -199,6 +199,44 @@ fn every_record_leaves_as_ndjson_and_parquet() {
     // neither is readable by others, nor is anything left beside them
     let names = fs::read_dir(dir.path()).unwrap().count();
     assert_eq!(names, 3);
+}
+
+#[test]
+fn reversals_and_tombstones_are_shown_and_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let ledger = build(&dir.path().join("ledger"));
+    for (msgid, omsgid) in [("r1", "m8"), ("r2", "never")] {
+        let event = ReverseEvent {
+            message: MessageKey { tenant: "t".into(), fixmedins_code: "H1".into(), msgid: msgid.into() },
+            person: PersonKey { tenant: "t".into(), psn_no: "p1".into() },
+            omsgid: omsgid.into(),
+            okind: MessageKind::Settle,
+            booked_at_ms: 1_774_929_800_000,
+            request: vec![4],
+        };
+        let answer = |_: Option<&BookedSettlement>, _: &Assigned| Ok::<_, Infallible>(b"undone".to_vec());
+        ledger.reverse(event, answer).unwrap();
+    }
+    drop(ledger);
+    let data = path("ledger");
+    let proved = json(&["verify", "--data", &data]);
+    assert_eq!((&proved["reversals"], &proved["tombstones"]), (&1.into(), &1.into()));
+    assert!(done(&["verify", "--data", &data]).contains("1 cancellations, 1 reversals, 1 tombstones"));
+    let shown = |sequence: &str| json(&["show", "--data", &data, "--sequence", sequence]);
+    let (reversal, tombstone) = (shown("12"), shown("13"));
+    assert_eq!((&reversal["entry"], &reversal["cancels"]), (&"reversal".into(), &9.into()));
+    assert_eq!((&reversal["omsgid"], &reversal["medfee_sumamt"]), (&Value::Null, &"-100.01".into()));
+    assert_eq!((&tombstone["entry"], &tombstone["omsgid"]), (&"tombstone".into(), &"never".into()));
+    assert_eq!((&tombstone["cancels"], &tombstone["medfee_sumamt"]), (&Value::Null, &"0.00".into()));
+
+    let folder = path("columns");
+    done(&["export", "--data", &data, "--as", "parquet", "--to", &folder]);
+    let records = rows(&Path::new(&folder).join("records.parquet"));
+    assert_eq!(field(&records[11], "entry"), Field::Str("reversal".to_owned()));
+    assert_eq!(field(&records[11], "cancels"), Field::Long(9));
+    assert_eq!(field(&records[11], "omsgid"), Field::Null);
+    assert_eq!(field(&records[12], "omsgid"), Field::Str("never".to_owned()));
 }
 
 #[test]

@@ -192,6 +192,10 @@ impl Desk {
                     ("2304", booked.map_or(BOOKED, |booked| state(&booked.status)))
                 }
                 MessageKind::Cancel => ("2305", CANCELLED),
+                // No rpc books one yet.
+                MessageKind::Reverse | MessageKind::Tombstone => {
+                    return Err(Refusal::NotImplemented("Reverse (2601)"));
+                }
             };
             Ok(v1::QueryByMsgidResponse {
                 outcome: "booked".to_owned(),
@@ -222,7 +226,7 @@ impl Desk {
             }
             let cancelled_by = match &booked.status {
                 Status::Booked => String::new(),
-                Status::Cancelled { by, .. } => by.to_string(),
+                Status::Cancelled { by, .. } | Status::Reversed { by, .. } => by.to_string(),
             };
             let state = state(&booked.status).to_owned();
             Ok(v1::GetSettlementResponse { settlement: Some(settlement), state, cancelled_by })
@@ -324,7 +328,7 @@ impl Desk {
             SettleError::Conflict { stored_kind, stored_request } => {
                 let difference = match stored_kind {
                     MessageKind::Settle => Difference::of_settle(&stored_request, sent),
-                    MessageKind::Cancel => None,
+                    _ => None,
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
             }
@@ -334,6 +338,7 @@ impl Desk {
             SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
             SettleError::Stopped => self.stop(),
             SettleError::TooLarge(_)
+            | SettleError::Reversed { .. }
             | SettleError::Unreadable(_)
             | SettleError::Panicked
             | SettleError::Unbalanced { .. }
@@ -352,8 +357,8 @@ impl Desk {
             CancelError::Refused(refusal) => refusal,
             CancelError::Conflict { stored_kind, stored_request } => {
                 let difference = match stored_kind {
-                    MessageKind::Settle => None,
                     MessageKind::Cancel => Difference::of_cancel(&stored_request, sent),
+                    _ => None,
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
             }
@@ -362,7 +367,10 @@ impl Desk {
             CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             CancelError::DiskFull => Refusal::DiskNearlyFull,
             CancelError::Stopped => self.stop(),
-            CancelError::TooLarge(_) | CancelError::Unreadable(_) | CancelError::Panicked => {
+            CancelError::Reversed { .. }
+            | CancelError::TooLarge(_)
+            | CancelError::Unreadable(_)
+            | CancelError::Panicked => {
                 tracing::error!(%error, "the ledger did not book a cancellation");
                 Refusal::Fault
             }
@@ -478,7 +486,7 @@ fn decode(answer: &[u8]) -> Result<v1::Settlement, Refusal> {
 fn state(status: &Status) -> &'static str {
     match status {
         Status::Booked => BOOKED,
-        Status::Cancelled { .. } => CANCELLED,
+        Status::Cancelled { .. } | Status::Reversed { .. } => CANCELLED,
     }
 }
 

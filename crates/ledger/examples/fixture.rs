@@ -7,8 +7,8 @@ use std::error::Error;
 
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Date, Measure, Money, Owner, Term};
 use bedside_ledger::{
-    Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting,
-    SettleEvent,
+    Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, MessageKind,
+    PersonKey, Posting, ReverseEvent, SettleEvent,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -74,6 +74,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             ledger.cancel(event, agree)?;
         }
+    }
+    // The last settlement that stands, a settlement that never came, and a cancellation that never came.
+    for (number, omsgid, okind) in [
+        (0, "H33010000001000000000000000011", MessageKind::Settle),
+        (1, "never-settled", MessageKind::Settle),
+        (2, "never-cancelled", MessageKind::Cancel),
+    ] {
+        let event = ReverseEvent {
+            message: message(format!("reverse-{number}")),
+            person: person(11 % 3),
+            omsgid: omsgid.into(),
+            okind,
+            booked_at_ms: 1_774_929_700_000 + number * 1_000,
+            request: format!("冲正 {omsgid}").into_bytes(),
+        };
+        let answer = |settlement: Option<&BookedSettlement>, assigned: &Assigned| {
+            let of = settlement.map_or("", |settlement| &*settlement.setl_id);
+            Ok::<_, Infallible>(format!("{} 冲正 {of}", assigned.setl_id).into_bytes())
+        };
+        ledger.reverse(event, answer)?;
     }
     println!("{:?}", ledger.verify()?);
     Ok(())

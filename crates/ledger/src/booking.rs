@@ -9,12 +9,12 @@ use bedside_claim::accumulators::StaleChange;
 use bedside_claim::{AccumulatorChange, Accumulators};
 
 use crate::codec::TooLarge;
-use crate::event::{MessageKey, PersonKey};
+use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::rows::{
-    Bucket, BucketRow, CancelledBy, MessageRow, SettlementRow, bucket_key, decode_visit, encode_visit,
+    Bucket, BucketRow, MessageRow, SettlementRow, Undoing, UndoneBy, bucket_key, decode_visit, encode_visit,
     family_prefix, message_key, person_prefix, settlement_key, visit_key,
 };
 use crate::segments::ReadError;
@@ -140,45 +140,88 @@ pub(crate) fn changes_of(
         changes.insert(key, Some(row.encode()));
     }
 
-    let visit_row = visit_key(&record.message.tenant, &record.message.fixmedins_code, &record.mdtrt_id)?;
-    let standing = visit(rows, &record.message, &record.mdtrt_id)?;
-    let mut buckets = changed_buckets(rows, record)?;
     match record.entry {
-        Entry::Settlement => {
-            if standing.is_some() {
-                return Err(contradiction("a visit is settled twice"));
-            }
-            changes.insert(visit_row, Some(encode_visit(record.sequence)));
-            let mut before = BTreeMap::new();
-            for (bucket, row) in &mut buckets {
-                before.insert(bucket.clone(), row.latest);
-                row.latest = record.sequence;
-            }
-            let row = SettlementRow { position, cancelled: None, before };
-            changes.insert(settlement_key(record.sequence), Some(row.encode()?));
+        Entry::Settlement => settled(rows, record, position, &mut changes)?,
+        Entry::Cancellation { of } => undone(rows, record, of, Undoing::Cancellation, &mut changes)?,
+        Entry::Reversal { of } => undone(rows, record, of, Undoing::Reversal, &mut changes)?,
+        Entry::Tombstone { .. } => {}
+    }
+    if let Some(barred) = record.bars() {
+        let key = message_key(&barred)?;
+        if rows.row(&key)?.is_some() || changes.contains_key(&key) {
+            return Err(contradiction("a message that arrived is barred"));
         }
-        Entry::Cancellation { of } => {
-            let mut row = settlement(rows, of)?.ok_or(contradiction("a cancelled settlement is missing"))?;
-            if row.cancelled.is_some() || standing != Some(of) || !row.before.keys().eq(buckets.keys()) {
-                return Err(contradiction("a settlement that does not stand is cancelled"));
-            }
-            if !planted::is("cancel-keeps-visit") {
-                changes.insert(visit_row, None);
-            }
-            for (bucket, standing) in &mut buckets {
-                if standing.latest != of {
-                    return Err(contradiction("a settlement is cancelled before a later one"));
-                }
-                standing.latest = row.before.get(bucket).copied().unwrap_or_default();
-            }
-            row.cancelled = Some(CancelledBy { sequence: record.sequence, at_ms: record.booked_at_ms });
-            changes.insert(settlement_key(of), Some(row.encode()?));
+        let row = MessageRow { kind: MessageKind::Tombstone, ..row };
+        if !planted::is("drop-tombstone") {
+            changes.insert(key, Some(row.encode()));
         }
     }
+    Ok(changes)
+}
+
+/// What a settlement changes: its own row, its visit, and the buckets it joins.
+fn settled(
+    rows: &impl Rows,
+    record: &Record,
+    position: Position,
+    changes: &mut RowChanges,
+) -> Result<(), BookingError> {
+    if visit(rows, &record.message, &record.mdtrt_id)?.is_some() {
+        return Err(contradiction("a visit is settled twice"));
+    }
+    changes.insert(visit_row_key(record)?, Some(encode_visit(record.sequence)));
+    let mut buckets = changed_buckets(rows, record)?;
+    let mut before = BTreeMap::new();
+    for (bucket, row) in &mut buckets {
+        before.insert(bucket.clone(), row.latest);
+        row.latest = record.sequence;
+    }
+    let row = SettlementRow { position, undone: None, before };
+    changes.insert(settlement_key(record.sequence), Some(row.encode()?));
+    put_buckets(record, &buckets, changes)
+}
+
+/// What the mirror of a settlement changes: everything back to before it.
+fn undone(
+    rows: &impl Rows,
+    record: &Record,
+    of: u64,
+    undoing: Undoing,
+    changes: &mut RowChanges,
+) -> Result<(), BookingError> {
+    let standing = visit(rows, &record.message, &record.mdtrt_id)?;
+    let mut buckets = changed_buckets(rows, record)?;
+    let mut row = settlement(rows, of)?.ok_or(contradiction("a cancelled settlement is missing"))?;
+    if row.undone.is_some() || standing != Some(of) || !row.before.keys().eq(buckets.keys()) {
+        return Err(contradiction("a settlement that does not stand is cancelled"));
+    }
+    if !planted::is("cancel-keeps-visit") {
+        changes.insert(visit_row_key(record)?, None);
+    }
+    for (bucket, standing) in &mut buckets {
+        if standing.latest != of {
+            return Err(contradiction("a settlement is cancelled before a later one"));
+        }
+        standing.latest = row.before.get(bucket).copied().unwrap_or_default();
+    }
+    row.undone = Some(UndoneBy { undoing, sequence: record.sequence, at_ms: record.booked_at_ms });
+    changes.insert(settlement_key(of), Some(row.encode()?));
+    put_buckets(record, &buckets, changes)
+}
+
+fn visit_row_key(record: &Record) -> Result<Vec<u8>, TooLarge> {
+    visit_key(&record.message.tenant, &record.message.fixmedins_code, &record.mdtrt_id)
+}
+
+fn put_buckets(
+    record: &Record,
+    buckets: &BTreeMap<Bucket, BucketRow>,
+    changes: &mut RowChanges,
+) -> Result<(), BookingError> {
     for (bucket, row) in buckets.iter().filter(|_| !planted::is("forget-accumulators")) {
         changes.insert(bucket_key(&record.person, bucket)?, row.encode()?);
     }
-    Ok(changes)
+    Ok(())
 }
 
 /// The buckets of a record with its accumulator changes applied, all or none.

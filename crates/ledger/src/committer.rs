@@ -14,12 +14,12 @@ use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow, Owner};
 
 use crate::booking::{self, BookingError};
 use crate::event::{
-    Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, Posting,
-    SettleEvent, Status, sequence_of, setl_id_of,
+    Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, PersonKey,
+    Posting, ReverseEvent, SettleEvent, Status, sequence_of, setl_id_of,
 };
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
-use crate::outcome::{CancelError, SettleError, Stopped};
+use crate::outcome::{CancelError, ReverseError, SettleError, Stopped};
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::rows::SettlementRow;
@@ -160,8 +160,11 @@ impl Group<'_> {
         decide: impl Fn(&Accumulators, &Assigned) -> Result<Decision, E>,
     ) -> Result<Committed, SettleError<E>> {
         event.check()?;
-        if let Some(stored) = self.stored(&event.message)? {
-            return match stored.kind() {
+        if let Some((kind, stored)) = self.stored(&event.message)? {
+            return match kind {
+                MessageKind::Tombstone => {
+                    Err(SettleError::Reversed { by: Arc::clone(&stored.message.msgid) })
+                }
                 MessageKind::Settle
                     if stored.request == event.request || planted::is("accept-other-content") =>
                 {
@@ -221,8 +224,11 @@ impl Group<'_> {
         decide: impl Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E>,
     ) -> Result<Committed, CancelError<E>> {
         event.check()?;
-        if let Some(stored) = self.stored(&event.message)? {
-            return match stored.kind() {
+        if let Some((kind, stored)) = self.stored(&event.message)? {
+            return match kind {
+                MessageKind::Tombstone => {
+                    Err(CancelError::Reversed { by: Arc::clone(&stored.message.msgid) })
+                }
                 MessageKind::Cancel if stored.request == event.request => {
                     Ok(Committed::Replayed(stored.receipt()))
                 }
@@ -232,7 +238,7 @@ impl Group<'_> {
             };
         }
         let (settlement, row) = self.settlement_of(&event)?.ok_or(CancelError::NotFound)?;
-        if let Some(by) = row.cancelled {
+        if let Some(by) = row.undone {
             return Err(CancelError::AlreadyCancelled { by: setl_id_of(by.sequence) });
         }
         if let Some(by) = booking::blocked_by(&self.rows, &settlement, &row)?
@@ -245,11 +251,10 @@ impl Group<'_> {
         let answer = catch_unwind(AssertUnwindSafe(|| decide(&booked, &assigned)))
             .map_err(|_| CancelError::Panicked)?
             .map_err(CancelError::Refused)?;
-        let mirror = mirror_of(&settlement)
-            .map_err(|Overflow| TablesError::Contradiction("an amount has no mirror"))
-            .map_err(ReadError::Tables)?;
+        let mirror = mirror_of(&settlement).map_err(no_mirror)?;
         self.book(Record {
             sequence: assigned.sequence,
+            entry: Entry::Cancellation { of: settlement.sequence },
             message: event.message,
             booked_at_ms: event.booked_at_ms,
             request: event.request,
@@ -259,15 +264,103 @@ impl Group<'_> {
         .map_err(CancelError::from)
     }
 
+    /// Decides one reversal and drafts its record: the negated mirror of the settlement that the earlier call booked, or
+    /// the tombstone of a call that never arrived.
+    pub(crate) fn reverse<E>(
+        &mut self,
+        event: ReverseEvent,
+        decide: impl Fn(Option<&BookedSettlement>, &Assigned) -> Result<Vec<u8>, E>,
+    ) -> Result<Committed, ReverseError<E>> {
+        event.check()?;
+        if let Some((kind, stored)) = self.stored(&event.message)? {
+            return match kind {
+                MessageKind::Tombstone => {
+                    Err(ReverseError::Reversed { by: Arc::clone(&stored.message.msgid) })
+                }
+                MessageKind::Reverse if stored.request == event.request => {
+                    Ok(Committed::Replayed(stored.receipt()))
+                }
+                stored_kind => {
+                    Err(ReverseError::Conflict { stored_kind, stored_request: stored.request.clone() })
+                }
+            };
+        }
+        if event.omsgid == event.message.msgid {
+            return Err(ReverseError::Itself);
+        }
+        let settlement = match self.stored(&event.original())? {
+            None => None,
+            Some((kind, original)) => Some(self.reversible(&event, kind, original)?),
+        };
+        let assigned = self.assign(event.booked_at_ms);
+        let booked = settlement.as_deref().map(|it| it.clone().into_settlement(Status::Booked));
+        let answer = catch_unwind(AssertUnwindSafe(|| decide(booked.as_ref(), &assigned)))
+            .map_err(|_| ReverseError::Panicked)?
+            .map_err(ReverseError::Refused)?;
+        let (entry, undoing) = match settlement {
+            Some(settlement) => {
+                let mirror = mirror_of(&settlement).map_err(no_mirror)?;
+                (Entry::Reversal { of: settlement.sequence }, mirror)
+            }
+            None => {
+                let omsgid = Arc::clone(&event.omsgid);
+                (Entry::Tombstone { omsgid }, nothing_of(event.message.clone(), event.person))
+            }
+        };
+        self.book(Record {
+            sequence: assigned.sequence,
+            entry,
+            message: event.message,
+            booked_at_ms: event.booked_at_ms,
+            request: event.request,
+            answer: Arc::from(answer),
+            ..undoing
+        })
+        .map_err(ReverseError::from)
+    }
+
+    /// The settlement that an earlier call booked, where a reversal may undo it.
+    fn reversible<E>(
+        &self,
+        event: &ReverseEvent,
+        kind: MessageKind,
+        original: Arc<Record>,
+    ) -> Result<Arc<Record>, ReverseError<E>> {
+        if kind == MessageKind::Tombstone {
+            return Err(ReverseError::Reversed { by: Arc::clone(&original.message.msgid) });
+        }
+        if original.person != event.person {
+            return Err(ReverseError::OtherPerson);
+        }
+        if kind != event.okind {
+            return Err(ReverseError::OtherKind { stored_kind: kind });
+        }
+        if original.entry != Entry::Settlement {
+            return Err(ReverseError::CancellationStands { setl_id: original.setl_id() });
+        }
+        let missing = TablesError::Contradiction("a reversed settlement is missing");
+        let row = booking::settlement(&self.rows, original.sequence).map_err(ReadError::Tables)?;
+        let row = row.ok_or(ReadError::Tables(missing))?;
+        if let Some(by) = row.undone {
+            return Err(ReverseError::AlreadyCancelled { by: setl_id_of(by.sequence) });
+        }
+        if let Some(by) = booking::blocked_by(&self.rows, &original, &row)?
+            && !planted::is("reverse-in-any-order")
+        {
+            return Err(ReverseError::Blocked { by: setl_id_of(by) });
+        }
+        Ok(original)
+    }
+
     fn assign(&self, booked_at_ms: i64) -> Assigned {
         let sequence = self.draft.place().sequence + 1;
         Assigned { setl_id: setl_id_of(sequence), sequence, booked_at_ms }
     }
 
-    /// The record of a message, of this group or an earlier one.
-    fn stored(&self, message: &MessageKey) -> Result<Option<Arc<Record>>, ReadError> {
+    /// What a message is and its record, of this group or an earlier one; a tombstone's is that of the reversal.
+    fn stored(&self, message: &MessageKey) -> Result<Option<(MessageKind, Arc<Record>)>, ReadError> {
         match booking::message(&self.rows, message)? {
-            Some(row) => self.record(row.sequence, row.position).map(Some),
+            Some(row) => Ok(Some((row.kind, self.record(row.sequence, row.position)?))),
             None => Ok(None),
         }
     }
@@ -326,6 +419,28 @@ fn check_amounts<E>(decision: &Decision) -> Result<(), SettleError<E>> {
     Ok(())
 }
 
+fn no_mirror(_: Overflow) -> ReadError {
+    ReadError::Tables(TablesError::Contradiction("an amount has no mirror"))
+}
+
+/// A record that changes nothing.
+fn nothing_of(message: MessageKey, person: PersonKey) -> Record {
+    Record {
+        sequence: 0,
+        entry: Entry::Settlement,
+        message,
+        person,
+        mdtrt_id: Arc::from(""),
+        booked_at_ms: 0,
+        benefit_year: 0,
+        medfee_sumamt: Money::ZERO,
+        postings: Vec::new(),
+        accumulators: Vec::new(),
+        request: Vec::new(),
+        answer: Arc::from([]),
+    }
+}
+
 /// What undoes a settlement, still under the settlement's own message.
 fn mirror_of(settlement: &Record) -> Result<Record, Overflow> {
     let negated = |posting: &Posting| {
@@ -333,7 +448,6 @@ fn mirror_of(settlement: &Record) -> Result<Record, Overflow> {
         Ok(Posting { account: Arc::clone(&posting.account), amount })
     };
     Ok(Record {
-        entry: Entry::Cancellation { of: settlement.sequence },
         medfee_sumamt: settlement.medfee_sumamt.negate()?,
         postings: settlement.postings.iter().map(negated).collect::<Result<_, _>>()?,
         accumulators: settlement

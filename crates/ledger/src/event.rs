@@ -115,6 +115,46 @@ impl fmt::Debug for CancelEvent {
     }
 }
 
+/// Asks to undo an earlier call of the same hospital, or to bar it where it never arrived.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReverseEvent {
+    /// This call.
+    pub message: MessageKey,
+    /// The person of the earlier call.
+    pub person: PersonKey,
+    /// The `msgid` of the earlier call.
+    pub omsgid: Arc<str>,
+    /// What the earlier call asked for.
+    pub okind: MessageKind,
+    /// When, in milliseconds since 1970-01-01 UTC; stamped by the shell.
+    pub booked_at_ms: i64,
+    /// The canonical bytes of the content.
+    pub request: Vec<u8>,
+}
+
+impl ReverseEvent {
+    pub(crate) fn check(&self) -> Result<(), TooLarge> {
+        self.message.check()?;
+        self.person.check()?;
+        check_text("omsgid", &self.omsgid)
+    }
+
+    /// The earlier call.
+    pub(crate) fn original(&self) -> MessageKey {
+        MessageKey { msgid: Arc::clone(&self.omsgid), ..self.message.clone() }
+    }
+}
+
+impl fmt::Debug for ReverseEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReverseEvent")
+            .field("message", &self.message)
+            .field("omsgid", &self.omsgid)
+            .field("okind", &self.okind)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the ledger gave a command before it was decided; the answer may contain it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
@@ -198,13 +238,17 @@ impl Committed {
     }
 }
 
-/// What a message asked for.
+/// What a message is to the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MessageKind {
-    /// To settle.
+    /// It asked to settle.
     Settle,
-    /// To cancel a settlement.
+    /// It asked to cancel a settlement.
     Cancel,
+    /// It asked to reverse an earlier call.
+    Reverse,
+    /// It had not arrived when it was reversed, and is refused for ever.
+    Tombstone,
 }
 
 /// What became of a message.
@@ -212,9 +256,9 @@ pub enum MessageKind {
 pub struct MessageRecord {
     /// What it asked for.
     pub kind: MessageKind,
-    /// Its content.
+    /// Its content; of a tombstone the content of the reversal that made it.
     pub request: Vec<u8>,
-    /// What it was answered.
+    /// What it was answered; of a tombstone what that reversal was answered.
     pub receipt: Receipt,
 }
 
@@ -235,6 +279,13 @@ pub enum Status {
     /// It was cancelled; its postings and accumulator changes are undone.
     Cancelled {
         /// The identifier of the cancellation.
+        by: Arc<str>,
+        /// When, in milliseconds since 1970-01-01 UTC.
+        at_ms: i64,
+    },
+    /// Its call was reversed; undone just as by a cancellation.
+    Reversed {
+        /// The identifier of the reversal.
         by: Arc<str>,
         /// When, in milliseconds since 1970-01-01 UTC.
         at_ms: i64,

@@ -13,13 +13,14 @@ use crate::codec::check_text;
 use crate::committer::{self, Command, Delivery, Group};
 use crate::event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageRecord, PersonKey,
-    SettleEvent, Status, sequence_of, setl_id_of,
+    ReverseEvent, SettleEvent, Status, sequence_of, setl_id_of,
 };
 use crate::journal::Writer;
 use crate::open::{self, Disk, OpenError, OpenReport, WholeTables};
-use crate::outcome::{Busy, CancelError, SettleError, Stopped};
+use crate::outcome::{Busy, CancelError, ReverseError, SettleError, Stopped};
 use crate::progress::{self, Progress};
 use crate::record::Entry;
+use crate::rows::{Undoing, UndoneBy};
 use crate::scan::{Place, Records, Scanner};
 use crate::segments::ReadError;
 use crate::shared::{Health, LedgerConfig, Shared};
@@ -179,26 +180,83 @@ impl Ledger {
         self.wait(&receiver).unwrap_or(Err(CancelError::Stopped))
     }
 
-    /// The settlement of a tenant under its identifier; nothing for another tenant's, and for a cancellation's.
+    /// Submits a reversal; never blocks. `decide` gets the settlement that the earlier call booked, or nothing where it
+    /// never arrived and now never will, and gives the answer's bytes; otherwise as [`Ledger::submit_settle`].
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full; then neither closure runs.
+    pub fn submit_reverse<E, F, R>(&self, event: ReverseEvent, decide: F, reply: R) -> Result<(), Busy>
+    where
+        F: Fn(Option<&BookedSettlement>, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
+        R: FnOnce(Result<Committed, ReverseError<E>>) + Send + 'static,
+        E: Send + 'static,
+    {
+        self.submit(reverse_command(event, decide, reply))
+    }
+
+    /// Reverses and waits for the outcome, also for a place in the queue.
+    ///
+    /// # Errors
+    /// See [`ReverseError`].
+    pub fn reverse<E, F>(&self, event: ReverseEvent, decide: F) -> Result<Committed, ReverseError<E>>
+    where
+        F: Fn(Option<&BookedSettlement>, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
+        E: Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel();
+        self.submit_waiting(reverse_command(event, decide, move |outcome| {
+            let _ = sender.send(outcome);
+        }));
+        self.wait(&receiver).unwrap_or(Err(ReverseError::Stopped))
+    }
+
+    /// The settlement that stands for a visit at the hospital of a message, whatever its `msgid`; nothing where none does.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn standing(
+        &self,
+        hospital: &MessageKey,
+        mdtrt_id: &str,
+    ) -> Result<Option<BookedSettlement>, ReadError> {
+        if hospital.check().is_err() || check_text("mdtrt_id", mdtrt_id).is_err() {
+            return Ok(None);
+        }
+        match booking::visit(&self.inner.shared.tables, hospital, mdtrt_id)? {
+            Some(sequence) => self.settlement_at(&hospital.tenant, sequence),
+            None => Ok(None),
+        }
+    }
+
+    /// The settlement of a tenant under its identifier; nothing for another tenant's, and for that of a cancellation or
+    /// reversal.
     ///
     /// # Errors
     /// See [`ReadError`].
     pub fn settlement(&self, tenant: &str, setl_id: &str) -> Result<Option<BookedSettlement>, ReadError> {
+        sequence_of(setl_id).map_or(Ok(None), |sequence| self.settlement_at(tenant, sequence))
+    }
+
+    fn settlement_at(&self, tenant: &str, sequence: u64) -> Result<Option<BookedSettlement>, ReadError> {
         let shared = &self.inner.shared;
-        let Some(sequence) = sequence_of(setl_id) else { return Ok(None) };
         let Some(row) = booking::settlement(&shared.tables, sequence)? else { return Ok(None) };
         let record = shared.segments.record(row.position, sequence)?;
         if record.entry != Entry::Settlement || &*record.message.tenant != tenant {
             return Ok(None);
         }
-        let status = match row.cancelled {
+        let status = match row.undone {
             None => Status::Booked,
-            Some(by) => Status::Cancelled { by: setl_id_of(by.sequence), at_ms: by.at_ms },
+            Some(UndoneBy { undoing: Undoing::Cancellation, sequence, at_ms }) => {
+                Status::Cancelled { by: setl_id_of(sequence), at_ms }
+            }
+            Some(UndoneBy { undoing: Undoing::Reversal, sequence, at_ms }) => {
+                Status::Reversed { by: setl_id_of(sequence), at_ms }
+            }
         };
         Ok(Some(record.into_settlement(status)))
     }
 
-    /// What became of a message; nothing when it was never booked.
+    /// What became of a message; nothing when it was never booked nor reversed.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -208,7 +266,7 @@ impl Ledger {
             return Ok(None);
         }
         let Some(row) = booking::message(&shared.tables, key)? else { return Ok(None) };
-        Ok(Some(shared.segments.record(row.position, row.sequence)?.into_message()))
+        Ok(Some(shared.segments.record(row.position, row.sequence)?.into_message(row.kind)))
     }
 
     /// The person's own accumulators; empty for one who is not known.
@@ -407,5 +465,20 @@ where
             None => Err(CancelError::Stopped),
         };
         Box::new(move |written| reply(written.map_err(CancelError::from).and(outcome)))
+    })
+}
+
+fn reverse_command<E, F, R>(event: ReverseEvent, decide: F, reply: R) -> Command
+where
+    F: Fn(Option<&BookedSettlement>, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
+    R: FnOnce(Result<Committed, ReverseError<E>>) + Send + 'static,
+    E: Send + 'static,
+{
+    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
+        let outcome = match group {
+            Some(group) => group.reverse(event, decide),
+            None => Err(ReverseError::Stopped),
+        };
+        Box::new(move |written| reply(written.map_err(ReverseError::from).and(outcome)))
     })
 }

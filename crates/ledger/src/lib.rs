@@ -16,6 +16,9 @@
 //! **Once and only once.** A message, named by tenant, hospital and `msgid`, is decided once. The same content again
 //! gets the same answer byte for byte, for ever; other content is a conflict. A refusal stores nothing.
 //!
+//! **Reversal.** Whoever does not know whether a call arrived reverses it: what it booked is undone, and where it never
+//! arrived its message gets a *tombstone*, so that it is refused whenever it comes.
+//!
 //! **Errors.** After the first failed write or sync nothing is retried, because the kernel reports a failed write-back
 //! once and drops the pages: the ledger stops, every command is answered `Stopped`, and what was on its way is unknown
 //! until the ledger is opened again. A write past [`LedgerConfig::write_deadline`] is a failed one. On a disk that is
@@ -87,12 +90,12 @@ pub use codec::{Malformed, TEXT_BYTES_MAX, TooLarge};
 pub use copy::{Copied, CopyError, Point, copy_ledger};
 pub use event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, MessageRecord,
-    PersonKey, Posting, Receipt, SettleEvent, Status,
+    PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, Status,
 };
 pub use frame::Position;
 pub use ledger::Ledger;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};
-pub use outcome::{Busy, CancelError, SettleError};
+pub use outcome::{Busy, CancelError, ReverseError, SettleError};
 pub use progress::Progress;
 pub use record::{Entry, PAYLOAD_BYTES_MAX, Record};
 pub use scan::{Records, read_journal};

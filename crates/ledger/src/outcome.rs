@@ -36,6 +36,12 @@ pub enum SettleError<E> {
         /// Its content.
         stored_request: Vec<u8>,
     },
+    /// The message was reversed before it arrived, and is refused for ever.
+    #[error("the message was reversed by `{by}`")]
+    Reversed {
+        /// The `msgid` of the reversal.
+        by: Arc<str>,
+    },
     /// The visit is settled under another message.
     #[error("visit is already settled by `{setl_id}`")]
     AlreadySettled {
@@ -94,17 +100,91 @@ pub enum CancelError<E> {
         /// Its content.
         stored_request: Vec<u8>,
     },
+    /// The message was reversed before it arrived, and is refused for ever.
+    #[error("the message was reversed by `{by}`")]
+    Reversed {
+        /// The `msgid` of the reversal.
+        by: Arc<str>,
+    },
     /// There is no such settlement of this person at this hospital. Another's settlement is answered the same way.
     #[error("settlement not found")]
     NotFound,
-    /// The settlement is cancelled under another message.
+    /// The settlement is cancelled or reversed under another message.
     #[error("settlement is already cancelled by `{by}`")]
     AlreadyCancelled {
-        /// By which cancellation.
+        /// By which cancellation or reversal.
         by: Arc<str>,
     },
     /// A later settlement stands in the person's benefit year, or in the order of an accumulator that this one changed,
     /// be it a family member's; cancel that one first.
+    #[error("settlement `{by}` must be cancelled first")]
+    Blocked {
+        /// The latest settlement that stands.
+        by: Arc<str>,
+    },
+    /// The decision panicked: a defect of the decision, not of the ledger, which goes on.
+    #[error("the decision failed")]
+    Panicked,
+    /// The decision refused; nothing is stored, the message may be used again.
+    #[error("{0}")]
+    Refused(E),
+    /// The disk is full and the reserved space used up. Nothing was booked.
+    #[error("the disk is full, the reserved space is used up")]
+    DiskFull,
+}
+
+/// Why a reversal was not booked: in each case the earlier call is as it was. `E` is the refusal of the caller's decision.
+#[derive(Debug, thiserror::Error)]
+pub enum ReverseError<E> {
+    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
+    /// same message then tells.
+    #[error("the ledger has stopped")]
+    Stopped,
+    /// An identifier or the whole record is longer than the ledger stores.
+    #[error(transparent)]
+    TooLarge(TooLarge),
+    /// The ledger's own files could not be read. Nothing was booked.
+    #[error(transparent)]
+    Unreadable(ReadError),
+    /// The reversal's own message is booked with other content, or asked for something else.
+    #[error("message is booked with other content")]
+    Conflict {
+        /// What the booked message asked for.
+        stored_kind: MessageKind,
+        /// Its content.
+        stored_request: Vec<u8>,
+    },
+    /// The reversal's own message was reversed before it arrived, or the call that it names was under another message.
+    #[error("the message was reversed by `{by}`")]
+    Reversed {
+        /// The `msgid` of the other reversal.
+        by: Arc<str>,
+    },
+    /// The reversal names itself.
+    #[error("a call cannot reverse itself")]
+    Itself,
+    /// The earlier call asked for something else than the reversal says.
+    #[error("the earlier call asked for something else")]
+    OtherKind {
+        /// What it asked for.
+        stored_kind: MessageKind,
+    },
+    /// The earlier call was another person's.
+    #[error("the earlier call was another person's")]
+    OtherPerson,
+    /// The earlier call is a cancellation, which stands: what it undid would not come back as it was.
+    #[error("cancellation `{setl_id}` stands")]
+    CancellationStands {
+        /// The cancellation.
+        setl_id: Arc<str>,
+    },
+    /// The settlement is cancelled or reversed under another message.
+    #[error("settlement is already cancelled by `{by}`")]
+    AlreadyCancelled {
+        /// By which cancellation or reversal.
+        by: Arc<str>,
+    },
+    /// A later settlement stands in the order of this one, as for a cancellation; undo that one first.
     #[error("settlement `{by}` must be cancelled first")]
     Blocked {
         /// The latest settlement that stands.
@@ -178,6 +258,34 @@ impl<E> From<BookingError> for CancelError<E> {
             BookingError::TooLarge(error) => CancelError::TooLarge(error),
             BookingError::DiskFull => CancelError::DiskFull,
             error => CancelError::Unreadable(error.into()),
+        }
+    }
+}
+
+impl<E> From<Stopped> for ReverseError<E> {
+    fn from(_: Stopped) -> Self {
+        ReverseError::Stopped
+    }
+}
+
+impl<E> From<TooLarge> for ReverseError<E> {
+    fn from(error: TooLarge) -> Self {
+        ReverseError::TooLarge(error)
+    }
+}
+
+impl<E> From<ReadError> for ReverseError<E> {
+    fn from(error: ReadError) -> Self {
+        ReverseError::Unreadable(error)
+    }
+}
+
+impl<E> From<BookingError> for ReverseError<E> {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::TooLarge(error) => ReverseError::TooLarge(error),
+            BookingError::DiskFull => ReverseError::DiskFull,
+            error => ReverseError::Unreadable(error.into()),
         }
     }
 }

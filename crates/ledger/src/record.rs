@@ -1,4 +1,5 @@
-//! One booked fact and its bytes: version 2 of the payload that `docs/ledger-format.md` describes, and version 1 to read.
+//! One booked fact and its bytes: versions 2 and 3 of the payload that `docs/ledger-format.md` describes, and version 1 to
+//! read.
 //!
 //! Must not know where the bytes lie. Invariant: `decode(encode(record)) == record`, and no other byte string of that
 //! version decodes to the same record. A new field is a new version; an old version is read for ever.
@@ -17,13 +18,17 @@ use crate::event::{
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
 const VERSION: u8 = 2;
+/// Reversals and tombstones alone; otherwise as version 2, so that a ledger without them is as it was.
+const VERSION_OF_REVERSALS: u8 = 3;
 /// Accumulators were the person's own, by benefit year, of four measures and without subjects.
 const VERSION_OF_YEARS: u8 = 1;
 const SETTLEMENT: u8 = 1;
 const CANCELLATION: u8 = 2;
+const REVERSAL: u8 = 3;
+const TOMBSTONE: u8 = 4;
 
 /// What kind of fact a record is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A settlement.
     Settlement,
@@ -32,6 +37,26 @@ pub enum Entry {
         /// The sequence of the settlement it cancels.
         of: u64,
     },
+    /// The negated mirror of a settlement whose call was reversed, by its message instead of its `setl_id`.
+    Reversal {
+        /// The sequence of the settlement it undoes.
+        of: u64,
+    },
+    /// Books nothing: the message of a call that had not arrived when it was reversed, and never will.
+    Tombstone {
+        /// The `msgid` of that call, of the same hospital.
+        omsgid: Arc<str>,
+    },
+}
+
+impl Entry {
+    /// The settlement that the record undoes.
+    pub fn undoes(&self) -> Option<u64> {
+        match self {
+            Entry::Cancellation { of } | Entry::Reversal { of } => Some(*of),
+            Entry::Settlement | Entry::Tombstone { .. } => None,
+        }
+    }
 }
 
 /// One booked fact, as it stands in the journal.
@@ -39,7 +64,7 @@ pub enum Entry {
 pub struct Record {
     /// Its place in the journal, from 1, without gaps.
     pub sequence: u64,
-    /// Settlement or cancellation.
+    /// What it books.
     pub entry: Entry,
     /// The call that booked it.
     pub message: MessageKey,
@@ -73,7 +98,7 @@ impl fmt::Debug for Record {
 }
 
 impl Record {
-    /// The identifier of this settlement or cancellation.
+    /// The identifier of this settlement, or of what undoes one.
     pub fn setl_id(&self) -> Arc<str> {
         setl_id_of(self.sequence)
     }
@@ -83,6 +108,17 @@ impl Record {
         match self.entry {
             Entry::Settlement => MessageKind::Settle,
             Entry::Cancellation { .. } => MessageKind::Cancel,
+            Entry::Reversal { .. } | Entry::Tombstone { .. } => MessageKind::Reverse,
+        }
+    }
+
+    /// The message that this record bars for ever; nothing for all but a tombstone.
+    pub(crate) fn bars(&self) -> Option<MessageKey> {
+        match &self.entry {
+            Entry::Tombstone { omsgid } => {
+                Some(MessageKey { msgid: Arc::clone(omsgid), ..self.message.clone() })
+            }
+            _ => None,
         }
     }
 
@@ -96,9 +132,10 @@ impl Record {
         }
     }
 
-    pub(crate) fn into_message(self) -> MessageRecord {
+    /// What became of a message of that kind whose row names this record.
+    pub(crate) fn into_message(self, kind: MessageKind) -> MessageRecord {
         let receipt = self.receipt();
-        MessageRecord { kind: self.kind(), request: self.request, receipt }
+        MessageRecord { kind, request: self.request, receipt }
     }
 
     pub(crate) fn into_settlement(self, status: Status) -> BookedSettlement {
@@ -124,12 +161,23 @@ impl Record {
     /// [`TooLarge`] when a text is longer than [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX) or the whole longer than
     /// [`PAYLOAD_BYTES_MAX`].
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
-        let mut out = Encoder::with(VERSION);
-        match self.entry {
+        let mut out = Encoder::with(match self.entry {
+            Entry::Settlement | Entry::Cancellation { .. } => VERSION,
+            Entry::Reversal { .. } | Entry::Tombstone { .. } => VERSION_OF_REVERSALS,
+        });
+        match &self.entry {
             Entry::Settlement => out.u8(SETTLEMENT),
             Entry::Cancellation { of } => {
                 out.u8(CANCELLATION);
-                out.u64(of);
+                out.u64(*of);
+            }
+            Entry::Reversal { of } => {
+                out.u8(REVERSAL);
+                out.u64(*of);
+            }
+            Entry::Tombstone { omsgid } => {
+                out.u8(TOMBSTONE);
+                out.text("omsgid", omsgid)?;
             }
         }
         out.i64(self.booked_at_ms);
@@ -167,14 +215,17 @@ impl Record {
     /// [`Malformed`] naming the field; no byte string panics.
     pub(crate) fn decode(sequence: u64, payload: &[u8]) -> Result<Record, Malformed> {
         let mut input = Decoder::of(payload);
-        let decode_key: fn(&mut Decoder<'_>) -> _ = match input.u8("version")? {
-            VERSION => decode_key,
+        let version = input.u8("version")?;
+        let decode_key: fn(&mut Decoder<'_>) -> _ = match version {
+            VERSION | VERSION_OF_REVERSALS => decode_key,
             VERSION_OF_YEARS => decode_key_of_year,
             _ => return Err(Malformed("version")),
         };
-        let entry = match input.u8("entry")? {
-            SETTLEMENT => Entry::Settlement,
-            CANCELLATION => Entry::Cancellation { of: input.u64("cancels")? },
+        let entry = match (version, input.u8("entry")?) {
+            (VERSION | VERSION_OF_YEARS, SETTLEMENT) => Entry::Settlement,
+            (VERSION | VERSION_OF_YEARS, CANCELLATION) => Entry::Cancellation { of: input.u64("cancels")? },
+            (VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
+            (VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
             _ => return Err(Malformed("entry")),
         };
         let booked_at_ms = input.i64("booked_at_ms")?;
@@ -375,10 +426,19 @@ mod tests {
         (key(), money(), money()).prop_map(|(key, before, after)| AccumulatorChange { key, before, after })
     }
 
+    fn entry() -> impl Strategy<Value = Entry> {
+        prop_oneof![
+            Just(Entry::Settlement),
+            any::<u64>().prop_map(|of| Entry::Cancellation { of }),
+            any::<u64>().prop_map(|of| Entry::Reversal { of }),
+            text().prop_map(|omsgid| Entry::Tombstone { omsgid }),
+        ]
+    }
+
     prop_compose! {
         fn record()(
             sequence in any::<u64>(),
-            cancels in proptest::option::of(any::<u64>()),
+            entry in entry(),
             ids in proptest::array::uniform6(text()),
             numbers in (any::<i64>(), any::<i16>(), money()),
             postings in proptest::collection::vec((text(), money()), 0..5),
@@ -389,7 +449,7 @@ mod tests {
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
             Record {
                 sequence,
-                entry: cancels.map_or(Entry::Settlement, |of| Entry::Cancellation { of }),
+                entry,
                 message: MessageKey { tenant, fixmedins_code, msgid },
                 person: PersonKey { tenant: person_tenant, psn_no },
                 mdtrt_id,
@@ -519,6 +579,24 @@ mod tests {
         ]);
         assert_eq!(record.encode().unwrap(), expected);
         assert_eq!(Record::decode(7, &expected).unwrap(), record);
+    }
+
+    /// Version 3 as it lies on disks: what version 2 does not have, and nothing that it has.
+    #[test]
+    fn version_3_is_these_bytes() {
+        let behind_the_entry = BEFORE_THE_ACCUMULATORS[2..].concat();
+        let mut record = Record { entry: Entry::Reversal { of: 5 }, ..cancellation(Vec::new()) };
+        let reversal = hex(&["03", "03", "0500000000000000", &behind_the_entry, "00000000", BEHIND]);
+        assert_eq!(record.encode().unwrap(), reversal);
+        assert_eq!(Record::decode(7, &reversal).unwrap(), record);
+        record.entry = Entry::Tombstone { omsgid: "m0".into() };
+        let tombstone = hex(&["03", "04", "026d30", &behind_the_entry, "00000000", BEHIND]);
+        assert_eq!(record.encode().unwrap(), tombstone);
+        assert_eq!(Record::decode(7, &tombstone).unwrap(), record);
+        for (version, entry) in [("03", "02"), ("02", "03"), ("01", "03")] {
+            let other = hex(&[version, entry, "0500000000000000", &behind_the_entry, "00000000", BEHIND]);
+            assert_eq!(Record::decode(7, &other), Err(Malformed("entry")), "{version} {entry}");
+        }
     }
 
     #[test]

@@ -178,6 +178,8 @@ impl MessageRow {
         out.u8(match self.kind {
             MessageKind::Settle => 1,
             MessageKind::Cancel => 2,
+            MessageKind::Reverse => 3,
+            MessageKind::Tombstone => 4,
         });
         out.u64(self.sequence);
         encode_position(&mut out, self.position);
@@ -190,6 +192,8 @@ impl MessageRow {
         let kind = match input.u8("kind")? {
             1 => MessageKind::Settle,
             2 => MessageKind::Cancel,
+            3 => MessageKind::Reverse,
+            4 => MessageKind::Tombstone,
             _ => return Err(Malformed("kind")),
         };
         let sequence = input.u64("sequence")?;
@@ -214,9 +218,17 @@ pub(crate) fn decode_visit(body: &[u8]) -> Result<u64, Malformed> {
     Ok(sequence)
 }
 
-/// The cancellation of a settlement.
+/// By what a settlement was undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CancelledBy {
+pub(crate) enum Undoing {
+    Cancellation,
+    Reversal,
+}
+
+/// The cancellation or reversal of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UndoneBy {
+    pub(crate) undoing: Undoing,
     pub(crate) sequence: u64,
     pub(crate) at_ms: i64,
 }
@@ -225,7 +237,7 @@ pub(crate) struct CancelledBy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettlementRow {
     pub(crate) position: Position,
-    pub(crate) cancelled: Option<CancelledBy>,
+    pub(crate) undone: Option<UndoneBy>,
     /// For each bucket it touches, the settlement that stood last in it before (zero: none). Settlements are
     /// cancelled latest first, so these links are a stack and going back needs no search.
     pub(crate) before: BTreeMap<Bucket, u64>,
@@ -235,10 +247,13 @@ impl SettlementRow {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
         let mut out = Encoder::with(VERSION);
         encode_position(&mut out, self.position);
-        match self.cancelled {
+        match self.undone {
             None => out.u8(0),
             Some(by) => {
-                out.u8(1);
+                out.u8(match by.undoing {
+                    Undoing::Cancellation => 1,
+                    Undoing::Reversal => 2,
+                });
                 out.u64(by.sequence);
                 out.i64(by.at_ms);
             }
@@ -256,10 +271,17 @@ impl SettlementRow {
         let mut input = Decoder::of(body);
         version(&mut input)?;
         let position = decode_position(&mut input)?;
-        let cancelled = match input.u8("cancelled")? {
+        let undoing = match input.u8("undone")? {
             0 => None,
-            1 => Some(CancelledBy { sequence: input.u64("by")?, at_ms: input.i64("at_ms")? }),
-            _ => return Err(Malformed("cancelled")),
+            1 => Some(Undoing::Cancellation),
+            2 => Some(Undoing::Reversal),
+            _ => return Err(Malformed("undone")),
+        };
+        let undone = match undoing {
+            None => None,
+            Some(undoing) => {
+                Some(UndoneBy { undoing, sequence: input.u64("by")?, at_ms: input.i64("at_ms")? })
+            }
         };
         // a person's lifetime, and the sequence
         let count = input.count("buckets", 1 + 1 + 8)?;
@@ -269,7 +291,7 @@ impl SettlementRow {
             before.insert(bucket, input.u64("before")?);
         }
         input.end("settlement")?;
-        Ok(SettlementRow { position, cancelled, before })
+        Ok(SettlementRow { position, undone, before })
     }
 }
 
@@ -396,19 +418,21 @@ mod tests {
         }
 
         #[test]
-        fn rows_round_trip(numbers in any::<(u64, u64, u64, u64, i64)>(), before in proptest::collection::btree_map(bucket(), any::<u64>(), 0..4), cancelled in any::<bool>()) {
+        fn rows_round_trip(numbers in any::<(u64, u64, u64, u64, i64)>(), before in proptest::collection::btree_map(bucket(), any::<u64>(), 0..4), undoing in proptest::option::of(prop_oneof![Just(Undoing::Cancellation), Just(Undoing::Reversal)])) {
             let (sequence, segment, offset, rows, at_ms) = numbers;
             let position = Position { segment, offset };
             let row = SettlementRow {
                 position,
-                cancelled: cancelled.then_some(CancelledBy { sequence, at_ms }),
+                undone: undoing.map(|undoing| UndoneBy { undoing, sequence, at_ms }),
                 before,
             };
             prop_assert_eq!(SettlementRow::decode(&row.encode().unwrap()).unwrap(), row);
             let applied = Applied { sequence, hash: [3; 32], position, rows, sum: segment };
             prop_assert_eq!(Applied::decode(&applied.encode()).unwrap(), applied);
-            let row = MessageRow { kind: MessageKind::Cancel, sequence, position };
-            prop_assert_eq!(MessageRow::decode(&row.encode()).unwrap(), row);
+            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone] {
+                let row = MessageRow { kind, sequence, position };
+                prop_assert_eq!(MessageRow::decode(&row.encode()).unwrap(), row);
+            }
             prop_assert_eq!(decode_visit(&encode_visit(sequence)).unwrap(), sequence);
         }
     }

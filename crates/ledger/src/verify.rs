@@ -16,7 +16,7 @@ use crate::frame::Position;
 use crate::open::OpenError;
 use crate::progress::Progress;
 use crate::record::{Entry, Record};
-use crate::rows::{Bucket, BucketRow, MessageRow, SettlementRow};
+use crate::rows::{Bucket, BucketRow, MessageRow, SettlementRow, Undoing};
 use crate::scan::{Place, Scanner};
 use crate::segments::{Damage, Frame, ReadError, damaged};
 use crate::shared::Shared;
@@ -33,6 +33,10 @@ pub struct Verification {
     pub settlements: u64,
     /// Cancellations among them.
     pub cancellations: u64,
+    /// Settlements whose call was reversed.
+    pub reversals: u64,
+    /// Calls that were reversed and had not arrived.
+    pub tombstones: u64,
     /// Persons with at least one record.
     pub persons: u64,
     /// The sum of each posting account over all tenants, cancellations included.
@@ -109,6 +113,9 @@ pub enum Broken {
     /// It cancels a settlement before a later one of the person's benefit year or of an accumulator it changed.
     #[error("it cancels a settlement before a later one")]
     CancelsEarlier,
+    /// It is a tombstone and books something.
+    #[error("it is a tombstone and books something")]
+    TombstoneBooks,
 }
 
 pub(crate) fn verify(
@@ -147,7 +154,7 @@ pub fn verify_journal(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<
 struct Folded {
     record: Record,
     position: Position,
-    cancelled: Option<(u64, i64)>,
+    undone: Option<(Undoing, u64, i64)>,
     before: BTreeMap<Bucket, u64>,
 }
 
@@ -161,6 +168,8 @@ struct Fold {
     messages: BTreeMap<MessageKey, (MessageKind, u64, Position)>,
     settlements: BTreeMap<u64, Folded>,
     cancellations: u64,
+    reversals: u64,
+    tombstones: u64,
     visits: BTreeMap<Visit, u64>,
     persons: BTreeSet<PersonKey>,
     /// The accumulators, and the settlements that stand, by each bucket that they touch.
@@ -210,7 +219,7 @@ impl Fold {
         }
         let MessageKey { tenant, fixmedins_code, .. } = &record.message;
         let visit = (Arc::clone(tenant), Arc::clone(fixmedins_code), Arc::clone(&record.mdtrt_id));
-        match record.entry {
+        match &record.entry {
             Entry::Settlement => {
                 if self.visits.insert(visit, record.sequence).is_some() {
                     return Err(Broken::VisitTwice);
@@ -224,12 +233,11 @@ impl Fold {
                 // Requests and answers are what is large; the fold needs neither.
                 record.request = Vec::new();
                 record.answer = Arc::from([]);
-                self.settlements
-                    .insert(record.sequence, Folded { record, position, cancelled: None, before });
+                self.settlements.insert(record.sequence, Folded { record, position, undone: None, before });
             }
-            Entry::Cancellation { of } => {
-                let folded = self.settlements.get_mut(&of).ok_or(Broken::CancelsNothing)?;
-                if folded.cancelled.is_some() || self.visits.remove(&visit) != Some(of) {
+            Entry::Cancellation { of } | Entry::Reversal { of } => {
+                let folded = self.settlements.get_mut(of).ok_or(Broken::CancelsNothing)?;
+                if folded.undone.is_some() || self.visits.remove(&visit) != Some(*of) {
                     return Err(Broken::CancelsNothing);
                 }
                 if !mirrors(&record, &folded.record) {
@@ -237,14 +245,41 @@ impl Fold {
                 }
                 for bucket in buckets(&record) {
                     let (order, _) = self.shelves.entry(shelf_of(&record, bucket)).or_default();
-                    if order.pop_last() != Some(of) {
+                    if order.pop_last() != Some(*of) {
                         return Err(Broken::CancelsEarlier);
                     }
                 }
-                folded.cancelled = Some((record.sequence, record.booked_at_ms));
-                self.cancellations += 1;
+                let undoing = match record.entry {
+                    Entry::Reversal { .. } => Undoing::Reversal,
+                    _ => Undoing::Cancellation,
+                };
+                folded.undone = Some((undoing, record.sequence, record.booked_at_ms));
+                match undoing {
+                    Undoing::Cancellation => self.cancellations += 1,
+                    Undoing::Reversal => self.reversals += 1,
+                }
             }
+            Entry::Tombstone { omsgid } => self.bar(&record, omsgid, position)?,
         }
+        Ok(())
+    }
+
+    /// The message that a tombstone bars counts as one that came, so that it can neither have come nor ever come.
+    fn bar(&mut self, record: &Record, omsgid: &Arc<str>, position: Position) -> Result<(), Broken> {
+        let nothing = record.medfee_sumamt == Money::ZERO
+            && (record.benefit_year, &*record.mdtrt_id) == (0, "")
+            && record.postings.is_empty()
+            && record.accumulators.is_empty();
+        if !nothing {
+            return Err(Broken::TombstoneBooks);
+        }
+        let MessageKey { tenant, fixmedins_code, .. } = record.message.clone();
+        let barred = MessageKey { tenant, fixmedins_code, msgid: Arc::clone(omsgid) };
+        let row = (MessageKind::Tombstone, record.sequence, position);
+        if self.messages.insert(barred, row).is_some() {
+            return Err(Broken::MessageTwice);
+        }
+        self.tombstones += 1;
         Ok(())
     }
 
@@ -285,6 +320,8 @@ impl Fold {
             hash: tip.hash,
             settlements: self.settlements.len() as u64,
             cancellations: self.cancellations,
+            reversals: self.reversals,
+            tombstones: self.tombstones,
             persons: self.persons.len() as u64,
             accounts,
             receivables,
@@ -346,7 +383,7 @@ impl Folded {
     fn equals(&self, row: &SettlementRow) -> bool {
         row.position == self.position
             && row.before == self.before
-            && row.cancelled.map(|by| (by.sequence, by.at_ms)) == self.cancelled
+            && row.undone.map(|by| (by.undoing, by.sequence, by.at_ms)) == self.undone
     }
 }
 

@@ -71,6 +71,10 @@ fn listing(ledger: &Ledger) -> String {
         writeln!(text, "  {} -> {}", words(&record.request), words(&record.answer)).unwrap();
     }
     let verification = ledger.verify().unwrap();
+    let (reversals, tombstones) = (verification.reversals, verification.tombstones);
+    if reversals + tombstones > 0 {
+        writeln!(text, "{reversals} reversals, {tombstones} tombstones").unwrap();
+    }
     let hash: String = verification.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     writeln!(
         text,
@@ -126,4 +130,9 @@ fn version_1_is_read() {
 #[test]
 fn version_2_is_read() {
     holds("v2");
+}
+
+#[test]
+fn version_3_is_read() {
+    holds("v3");
 }

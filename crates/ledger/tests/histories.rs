@@ -15,6 +15,7 @@ use proptest::prelude::*;
 enum Step {
     Settle { msgid: u8, person: u8, visit: u8, fen: i64 },
     Cancel { msgid: u8, person: u8, of: u64 },
+    Reverse { msgid: u8, person: u8, omsgid: u8 },
     Reopen,
     LoseTables,
 }
@@ -24,6 +25,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (0u8..40, 0u8..3, 0u8..12, 1i64..150_00)
             .prop_map(|(msgid, person, visit, fen)| Step::Settle { msgid, person, visit, fen }),
         8 => (0u8..40, 0u8..3, 1u64..20).prop_map(|(msgid, person, of)| Step::Cancel { msgid, person, of }),
+        8 => (0u8..40, 0u8..3, 0u8..40).prop_map(|(msgid, person, omsgid)| Step::Reverse { msgid, person, omsgid }),
         1 => Just(Step::Reopen),
         1 => Just(Step::LoseTables),
     ]
@@ -34,7 +36,8 @@ struct Settled {
     person: u8,
     visit: u8,
     paid: i64,
-    cancelled: Option<u64>,
+    /// By which record, and whether that was a reversal.
+    undone: Option<(u64, &'static str)>,
 }
 
 /// Every settlement and cancellation by sequence, every message by its number; all answers found by looping.
@@ -43,6 +46,10 @@ struct Model {
     sequence: u64,
     settled: BTreeMap<u64, Settled>,
     messages: BTreeMap<u8, (Vec<u8>, String)>,
+    /// By whom each message was booked that was, and what it booked.
+    booked: BTreeMap<u8, (u8, u64)>,
+    /// Reversed before they came, by which message.
+    barred: BTreeMap<u8, u8>,
 }
 
 impl Model {
@@ -51,22 +58,26 @@ impl Model {
     }
 
     fn standing(&self, person: u8) -> impl Iterator<Item = (&u64, &Settled)> {
-        self.settled.iter().filter(move |(_, it)| it.person == person && it.cancelled.is_none())
+        self.settled.iter().filter(move |(_, it)| it.person == person && it.undone.is_none())
     }
 
     fn settle(&mut self, msgid: u8, person: u8, visit: u8, fen: i64) -> String {
         let request = settle_event("", &format!("p{person}"), &format!("v{visit}"), fen).request;
+        if let Some(by) = self.barred.get(&msgid) {
+            return format!("reversed by m{by}");
+        }
         if let Some((stored, answer)) = self.messages.get(&msgid) {
             return if *stored == request { format!("replayed {answer}") } else { "conflict".to_owned() };
         }
         for (sequence, it) in &self.settled {
-            if it.visit == visit && it.cancelled.is_none() {
+            if it.visit == visit && it.undone.is_none() {
                 return format!("settled by S{sequence:016}");
             }
         }
         self.sequence += 1;
         let paid = (fen / 2).min(CAP_YEAR - self.paid(person));
-        self.settled.insert(self.sequence, Settled { person, visit, paid, cancelled: None });
+        self.settled.insert(self.sequence, Settled { person, visit, paid, undone: None });
+        self.booked.insert(msgid, (person, self.sequence));
         let answer = format!("S{:016} pays {paid} of {fen}", self.sequence);
         self.messages.insert(msgid, (request, answer.clone()));
         format!("new {answer}")
@@ -74,13 +85,16 @@ impl Model {
 
     fn cancel(&mut self, msgid: u8, person: u8, of: u64) -> String {
         let request = cancel_event("", &format!("p{person}"), &format!("S{of:016}")).request;
+        if let Some(by) = self.barred.get(&msgid) {
+            return format!("reversed by m{by}");
+        }
         if let Some((stored, answer)) = self.messages.get(&msgid) {
             return if *stored == request { format!("replayed {answer}") } else { "conflict".to_owned() };
         }
         let Some(settled) = self.settled.get(&of).filter(|it| it.person == person) else {
             return "not found".to_owned();
         };
-        if let Some(by) = settled.cancelled {
+        if let Some((by, _)) = settled.undone {
             return format!("cancelled by S{by:016}");
         }
         let latest = self.standing(person).map(|(sequence, _)| *sequence).max().unwrap();
@@ -88,8 +102,52 @@ impl Model {
             return format!("blocked by S{latest:016}");
         }
         self.sequence += 1;
-        self.settled.get_mut(&of).unwrap().cancelled = Some(self.sequence);
+        self.settled.get_mut(&of).unwrap().undone = Some((self.sequence, "cancelled"));
+        self.booked.insert(msgid, (person, self.sequence));
         let answer = format!("S{:016} undoes S{of:016}", self.sequence);
+        self.messages.insert(msgid, (request, answer.clone()));
+        format!("new {answer}")
+    }
+}
+
+impl Model {
+    fn reverse(&mut self, msgid: u8, person: u8, omsgid: u8) -> String {
+        let request =
+            reverse_event("", &format!("p{person}"), &format!("m{omsgid}"), MessageKind::Settle).request;
+        if let Some(by) = self.barred.get(&msgid) {
+            return format!("reversed by m{by}");
+        }
+        if let Some((stored, answer)) = self.messages.get(&msgid) {
+            return if *stored == request { format!("replayed {answer}") } else { "conflict".to_owned() };
+        }
+        if msgid == omsgid {
+            return "itself".to_owned();
+        }
+        if let Some(by) = self.barred.get(&omsgid) {
+            return format!("reversed by m{by}");
+        }
+        let answer = match self.booked.get(&omsgid) {
+            None => {
+                self.barred.insert(omsgid, msgid);
+                format!("S{:016} bars it", self.sequence + 1)
+            }
+            Some((whose, _)) if *whose != person => return "another person".to_owned(),
+            Some((_, of)) => {
+                let Some(settled) = self.settled.get(of) else { return "another kind".to_owned() };
+                if let Some((by, _)) = settled.undone {
+                    return format!("cancelled by S{by:016}");
+                }
+                let latest = self.standing(person).map(|(sequence, _)| *sequence).max().unwrap();
+                if latest != *of {
+                    return format!("blocked by S{latest:016}");
+                }
+                let of = *of;
+                self.settled.get_mut(&of).unwrap().undone = Some((self.sequence + 1, "reversed"));
+                format!("S{:016} reverses S{of:016}", self.sequence + 1)
+            }
+        };
+        self.sequence += 1;
+        self.booked.insert(msgid, (person, self.sequence));
         self.messages.insert(msgid, (request, answer.clone()));
         format!("new {answer}")
     }
@@ -108,6 +166,7 @@ fn settle_told(ledger: &Ledger, msgid: u8, person: u8, visit: u8, fen: i64) -> S
     match ledger.settle(event, halves(2026, fen)) {
         Ok(committed) => told(&committed),
         Err(SettleError::Conflict { .. }) => "conflict".to_owned(),
+        Err(SettleError::Reversed { by }) => format!("reversed by {by}"),
         Err(SettleError::AlreadySettled { setl_id }) => format!("settled by {setl_id}"),
         Err(error) => format!("{error:?}"),
     }
@@ -117,9 +176,24 @@ fn cancel_told(ledger: &Ledger, msgid: u8, person: u8, of: u64) -> String {
     match cancel(ledger, &format!("m{msgid}"), &format!("p{person}"), &format!("S{of:016}")) {
         Ok(committed) => told(&committed),
         Err(CancelError::Conflict { .. }) => "conflict".to_owned(),
+        Err(CancelError::Reversed { by }) => format!("reversed by {by}"),
         Err(CancelError::NotFound) => "not found".to_owned(),
         Err(CancelError::AlreadyCancelled { by }) => format!("cancelled by {by}"),
         Err(CancelError::Blocked { by }) => format!("blocked by {by}"),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+fn reverse_told(ledger: &Ledger, msgid: u8, person: u8, omsgid: u8) -> String {
+    match reverse(ledger, &format!("m{msgid}"), &format!("p{person}"), &format!("m{omsgid}")) {
+        Ok(committed) => told(&committed),
+        Err(ReverseError::Conflict { .. }) => "conflict".to_owned(),
+        Err(ReverseError::Reversed { by }) => format!("reversed by {by}"),
+        Err(ReverseError::Itself) => "itself".to_owned(),
+        Err(ReverseError::OtherPerson) => "another person".to_owned(),
+        Err(ReverseError::OtherKind { .. }) => "another kind".to_owned(),
+        Err(ReverseError::AlreadyCancelled { by }) => format!("cancelled by {by}"),
+        Err(ReverseError::Blocked { by }) => format!("blocked by {by}"),
         Err(error) => format!("{error:?}"),
     }
 }
@@ -143,6 +217,10 @@ proptest! {
                     cancel_told(&ledger, msgid, person, of),
                     model.cancel(msgid, person, of)
                 ),
+                Step::Reverse { msgid, person, omsgid } => prop_assert_eq!(
+                    reverse_told(&ledger, msgid, person, omsgid),
+                    model.reverse(msgid, person, omsgid)
+                ),
                 Step::Reopen => {
                     drop(ledger);
                     ledger = Ledger::open(config()).unwrap();
@@ -162,13 +240,15 @@ proptest! {
             let booked = ledger.settlement("zj", &format!("S{sequence:016}")).unwrap().unwrap();
             let by = match booked.status {
                 Status::Booked => None,
-                Status::Cancelled { by, .. } => Some(by.to_string()),
+                Status::Cancelled { by, .. } => Some((by.to_string(), "cancelled")),
+                Status::Reversed { by, .. } => Some((by.to_string(), "reversed")),
             };
-            prop_assert_eq!(by, settled.cancelled.map(|by| format!("S{by:016}")));
+            prop_assert_eq!(by, settled.undone.map(|(by, how)| (format!("S{by:016}"), how)));
             prop_assert_eq!(booked.postings[0].amount.units(), settled.paid);
         }
         let verification = ledger.verify().unwrap();
         prop_assert_eq!(verification.records, model.sequence);
+        prop_assert_eq!(verification.tombstones, model.barred.len() as u64);
         let paid = verification.accounts.get("insurer").map_or(0, |money| money.units());
         prop_assert_eq!(paid, (0..3).map(|person| model.paid(person)).sum::<i64>());
     }

@@ -49,6 +49,8 @@ const BUGS: &[(&str, Catcher)] = &[
     ("cancel-in-any-order", Rule("the latest is cancelled first")),
     ("cancel-keeps-visit", Rule("a cancelled visit is settled again")),
     ("cancel-keeps-accumulators", Rule("a cancelled visit is settled again")),
+    ("drop-tombstone", Rule("a reversed message never arrives")),
+    ("reverse-in-any-order", Rule("the latest is reversed first")),
     ("forget-accumulators", Rule("the history comes out right")),
     // opening
     ("no-lock", Rule("one process has the ledger")),

@@ -32,6 +32,7 @@ const RECORDS: &str = "message record {
     required binary setl_id (UTF8);
     required binary entry (UTF8);
     optional int64 cancels;
+    optional binary omsgid (UTF8);
     required binary tenant (UTF8);
     required binary fixmedins_code (UTF8);
     required binary msgid (UTF8);
@@ -84,16 +85,25 @@ fn family_no(owner: &Owner) -> Option<&str> {
     }
 }
 
-fn entry(record: &Record) -> (&'static str, Option<u64>) {
+fn entry(record: &Record) -> &'static str {
     match record.entry {
-        Entry::Settlement => ("settlement", None),
-        Entry::Cancellation { of } => ("cancellation", Some(of)),
+        Entry::Settlement => "settlement",
+        Entry::Cancellation { .. } => "cancellation",
+        Entry::Reversal { .. } => "reversal",
+        Entry::Tombstone { .. } => "tombstone",
+    }
+}
+
+/// The `msgid` that a tombstone bars.
+fn omsgid(record: &Record) -> Option<&str> {
+    match &record.entry {
+        Entry::Tombstone { omsgid } => Some(omsgid),
+        _ => None,
     }
 }
 
 /// One record as a JSON document; request and answer as hexadecimal digits.
 pub(crate) fn json_of(record: &Record) -> Value {
-    let (entry, cancels) = entry(record);
     let postings = record
         .postings
         .iter()
@@ -115,8 +125,9 @@ pub(crate) fn json_of(record: &Record) -> Value {
     json!({
         "sequence": record.sequence,
         "setl_id": *record.setl_id(),
-        "entry": entry,
-        "cancels": cancels,
+        "entry": entry(record),
+        "cancels": record.entry.undoes(),
+        "omsgid": omsgid(record),
         "tenant": *record.message.tenant,
         "fixmedins_code": *record.message.fixmedins_code,
         "msgid": *record.message.msgid,
@@ -298,14 +309,16 @@ fn write_records(out: &mut Group<'_>, records: &[Record]) -> Result<(), ParquetE
     let sequences = records.iter().map(sequence).collect::<Result<Vec<_>, _>>()?;
     numbers(out, &sequences, None)?;
     texts(out, records.iter().map(|record| record.setl_id().to_string()), None)?;
-    texts(out, records.iter().map(|record| entry(record).0), None)?;
-    let cancelled: Vec<Option<u64>> = records.iter().map(|record| entry(record).1).collect();
+    texts(out, records.iter().map(entry), None)?;
+    let cancelled: Vec<Option<u64>> = records.iter().map(|record| record.entry.undoes()).collect();
     let present: Vec<i16> = cancelled.iter().map(|cancels| i16::from(cancels.is_some())).collect();
     let cancels = cancelled
         .into_iter()
         .flatten()
         .map(|of| i64::try_from(of).map_err(|error| ParquetError::External(Box::new(error))));
     numbers(out, &cancels.collect::<Result<Vec<_>, _>>()?, Some(&present))?;
+    let present: Vec<i16> = records.iter().map(|record| i16::from(omsgid(record).is_some())).collect();
+    texts(out, records.iter().filter_map(omsgid), Some(&present))?;
     texts(out, records.iter().map(|record| record.message.tenant.as_bytes()), None)?;
     texts(out, records.iter().map(|record| record.message.fixmedins_code.as_bytes()), None)?;
     texts(out, records.iter().map(|record| record.message.msgid.as_bytes()), None)?;

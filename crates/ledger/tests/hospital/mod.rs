@@ -47,6 +47,18 @@ pub fn cancel_event(msgid: &str, psn_no: &str, setl_id: &str) -> CancelEvent {
     }
 }
 
+/// Reverses the call under `omsgid`.
+pub fn reverse_event(msgid: &str, psn_no: &str, omsgid: &str, okind: MessageKind) -> ReverseEvent {
+    ReverseEvent {
+        message: message(msgid),
+        person: person(psn_no),
+        omsgid: omsgid.into(),
+        okind,
+        booked_at_ms: 1_780_000_200_000,
+        request: format!("reverse {psn_no} {okind:?} {omsgid}").into_bytes(),
+    }
+}
+
 pub fn paid_key(benefit_year: i16) -> AccumulatorKey {
     AccumulatorKey::of_year(benefit_year, "zj/demo".into(), "inpatient".into(), Measure::Paid)
 }
@@ -76,6 +88,18 @@ pub fn agree(settlement: &BookedSettlement, assigned: &Assigned) -> Result<Vec<u
     Ok(format!("{} undoes {}", assigned.setl_id, settlement.setl_id).into_bytes())
 }
 
+/// The answer to a reversal.
+pub fn undo_or_bar(
+    settlement: Option<&BookedSettlement>,
+    assigned: &Assigned,
+) -> Result<Vec<u8>, Infallible> {
+    let answer = match settlement {
+        Some(settlement) => format!("{} reverses {}", assigned.setl_id, settlement.setl_id),
+        None => format!("{} bars it", assigned.setl_id),
+    };
+    Ok(answer.into_bytes())
+}
+
 /// Settles and gives the `setl_id`.
 pub fn settle(ledger: &Ledger, msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> String {
     let committed = ledger.settle(settle_event(msgid, psn_no, mdtrt_id, fen), halves(2026, fen)).unwrap();
@@ -90,6 +114,16 @@ pub fn cancel(
     setl_id: &str,
 ) -> Result<Committed, CancelError<Infallible>> {
     ledger.cancel(cancel_event(msgid, psn_no, setl_id), agree)
+}
+
+/// Reverses the settlement under `omsgid`.
+pub fn reverse(
+    ledger: &Ledger,
+    msgid: &str,
+    psn_no: &str,
+    omsgid: &str,
+) -> Result<Committed, ReverseError<Infallible>> {
+    ledger.reverse(reverse_event(msgid, psn_no, omsgid, MessageKind::Settle), undo_or_bar)
 }
 
 pub fn paid(ledger: &Ledger, psn_no: &str) -> i64 {

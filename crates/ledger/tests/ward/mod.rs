@@ -23,9 +23,26 @@ use crate::hospital::*;
 /// One call of the script. What a step settles or cancels follows from its number.
 #[derive(Debug, Clone, Copy)]
 pub enum Step {
-    Settle { number: u32, person: u32, fen: i64 },
-    Cancel { number: u32, person: u32, of: u32 },
+    Settle {
+        number: u32,
+        person: u32,
+        fen: i64,
+    },
+    Cancel {
+        number: u32,
+        person: u32,
+        of: u32,
+    },
+    /// Reverses the settlement `of`, which comes before it in the script, or never.
+    Reverse {
+        number: u32,
+        person: u32,
+        of: u32,
+    },
 }
+
+/// From here on numbers are of settlements that are reversed and never sent.
+pub const NEVER_SENT: u32 = 1_000;
 
 /// The script: sessions (the ledger is opened anew for each) of groups (submitted together) of steps.
 ///
@@ -34,19 +51,25 @@ pub enum Step {
 pub fn script() -> Vec<Vec<Vec<Step>>> {
     let settle = |number, person| Step::Settle { number, person, fen: 2_00 + i64::from(number) * 2 };
     let cancel = |number, person, of| Step::Cancel { number, person, of };
+    let reverse = |number, person, of| Step::Reverse { number, person, of };
     vec![
         vec![
             vec![settle(0, 0)],
             vec![settle(1, 1), settle(2, 2), settle(3, 0), settle(4, 9)],
             vec![cancel(5, 9, 4), settle(6, 1)],
-            vec![settle(7, 2), settle(8, 0), settle(9, 8)],
+            vec![settle(7, 2), settle(8, 0), settle(9, 8), reverse(10, 5, NEVER_SENT)],
         ],
         vec![
-            vec![settle(10, 1), cancel(11, 8, 9), settle(12, 9)],
-            vec![settle(13, 2)],
-            vec![settle(14, 0), settle(15, 1), settle(16, 2), settle(17, 0)],
+            vec![settle(11, 1), cancel(12, 8, 9), settle(13, 9)],
+            vec![settle(14, 2), settle(15, 6)],
+            vec![reverse(16, 6, 15), reverse(17, 1, NEVER_SENT + 1)],
+            vec![settle(18, 0), settle(19, 1), settle(20, 2), settle(21, 0)],
         ],
-        vec![vec![settle(18, 1)], vec![settle(19, 7), settle(20, 2)], vec![cancel(21, 7, 19)]],
+        vec![
+            vec![settle(22, 1)],
+            vec![settle(23, 7), settle(24, 2)],
+            vec![cancel(25, 7, 23), reverse(26, 9, 13)],
+        ],
     ]
 }
 
@@ -58,7 +81,7 @@ pub fn expected() -> (BTreeMap<u32, i64>, i64, u64) {
         steps += 1;
         match step {
             Step::Settle { number, person, fen } => drop(settled.insert(number, (person, fen))),
-            Step::Cancel { of, .. } => drop(settled.remove(&of)),
+            Step::Cancel { of, .. } | Step::Reverse { of, .. } => drop(settled.remove(&of)),
         }
     }
     let mut paid = BTreeMap::new();
@@ -81,6 +104,30 @@ fn settlement_event(number: u32, person: u32, fen: i64) -> SettleEvent {
     // Long enough that a few records fill a segment.
     event.request.resize(500, b'.');
     event
+}
+
+fn reversal_event(number: u32, person: u32, of: u32) -> ReverseEvent {
+    reverse_event(&msgid(number), &format!("p{person}"), &msgid(of), MessageKind::Settle)
+}
+
+/// What was reversed before it came must not come, under whatever content.
+fn check_barred(ledger: &Ledger, number: u32) -> Result<(), String> {
+    for step in script().into_iter().flatten().flatten() {
+        let Step::Reverse { number: reversal, person, of } = step else { continue };
+        if reversal != number || of < NEVER_SENT {
+            continue;
+        }
+        let found = ledger.message(&message(&msgid(of))).map_err(|error| format!("{of}: {error}"))?;
+        if found.is_none_or(|found| found.kind != MessageKind::Tombstone) {
+            return Err(format!("step {number} was acknowledged and its tombstone is lost"));
+        }
+        let late = ledger.settle(settlement_event(of, person, 2_00), halves(2026, 2_00));
+        match late {
+            Err(SettleError::Reversed { by }) if *by == *msgid(number) => {}
+            late => return Err(format!("a reversed message came late, and came to {late:?}")),
+        }
+    }
+    Ok(())
 }
 
 type Outcome = (u32, Result<(String, String), String>);
@@ -132,6 +179,14 @@ fn submit_group(ledger: &Ledger, group: &[Step]) -> mpsc::Receiver<Outcome> {
                 };
                 let reply = move |outcome| sender.send((number, told(outcome))).unwrap();
                 ledger.submit_cancel(event, held, reply).unwrap();
+            }
+            Step::Reverse { number, person, of } => {
+                let held = move |settlement: Option<&_>, assigned: &_| {
+                    wait();
+                    undo_or_bar(settlement, assigned)
+                };
+                let reply = move |outcome| sender.send((number, told(outcome))).unwrap();
+                ledger.submit_reverse(reversal_event(number, person, of), held, reply).unwrap();
             }
         }
     }
@@ -269,6 +324,7 @@ pub fn check_ledger(ledger: &Ledger, acknowledged: &Acknowledged) -> Result<(), 
         if (&*found.receipt.setl_id, &*found.receipt.answer) != (setl_id.as_str(), answer.as_bytes()) {
             return Err(format!("step {number} has another answer than was acknowledged"));
         }
+        check_barred(ledger, *number)?;
     }
     ledger.verify().map_err(|error| format!("verify after opening: {error}"))?;
     let mut completed = acknowledged.clone();

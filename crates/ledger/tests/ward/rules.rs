@@ -10,7 +10,7 @@ use super::*;
 pub type Rule = fn(&Path) -> Result<(), String>;
 
 /// The rules by name.
-pub const RULES: [(&str, Rule); 18] = [
+pub const RULES: [(&str, Rule); 20] = [
     ("the history comes out right", the_history_comes_out_right),
     ("answers come in the order of the calls", answers_come_in_order),
     ("a message is booked once", a_message_is_booked_once),
@@ -21,6 +21,8 @@ pub const RULES: [(&str, Rule); 18] = [
     ("postings sum to the total", postings_sum_to_the_total),
     ("the latest is cancelled first", the_latest_is_cancelled_first),
     ("a cancelled visit is settled again", a_cancelled_visit_is_settled_again),
+    ("a reversed message never arrives", a_reversed_message_never_arrives),
+    ("the latest is reversed first", the_latest_is_reversed_first),
     ("one process has the ledger", one_process_has_the_ledger),
     ("a changed byte is never answered", a_changed_byte_is_never_answered),
     ("a forged record breaks the chain", a_forged_record_breaks_the_chain),
@@ -104,7 +106,9 @@ fn answers_come_in_order(dir: &Path) -> Result<(), String> {
         let sent: Vec<u32> = group
             .iter()
             .map(|step| match *step {
-                Step::Settle { number, .. } | Step::Cancel { number, .. } => number,
+                Step::Settle { number, .. } | Step::Cancel { number, .. } | Step::Reverse { number, .. } => {
+                    number
+                }
             })
             .collect();
         hold(numbers == sent, &format!("sent {sent:?}, answered {numbers:?}"))?;
@@ -188,6 +192,45 @@ fn a_cancelled_visit_is_settled_again(dir: &Path) -> Result<(), String> {
     told(ledger.settle(again, halves(2026, 2_00)))?;
     hold(crate::hospital::paid(&ledger, "p1") == 1_00, "the second settlement is not what counts")?;
     verified(&ledger, 3)
+}
+
+/// Neither in the group of the reversal, nor later, nor after an opening, nor from tables that were made again.
+fn a_reversed_message_never_arrives(dir: &Path) -> Result<(), String> {
+    let refused = |outcome: Result<Committed, SettleError<_>>| {
+        let holds = matches!(&outcome, Err(SettleError::Reversed { by }) if &**by == "m2");
+        hold(holds, &format!("{outcome:?}"))
+    };
+    let late = |ledger: &Ledger| ledger.settle(settlement_event(1, 1, 2_00), halves(2026, 2_00));
+    let ledger = open_at(dir)?;
+    let group = [
+        Step::Settle { number: 3, person: 1, fen: 2_00 },
+        Step::Reverse { number: 2, person: 1, of: 1 },
+        Step::Settle { number: 1, person: 1, fen: 2_00 },
+    ];
+    let outcomes = play_group(&ledger, &group);
+    hold(outcomes[1].1.is_ok() && outcomes[2].1.is_err(), &format!("{outcomes:?}"))?;
+    refused(late(&ledger))?;
+    let cancel = ledger.cancel(cancel_event("m1", "p1", "S0000000000000001"), agree);
+    hold(matches!(cancel, Err(CancelError::Reversed { .. })), &format!("{cancel:?}"))?;
+    drop(ledger);
+    refused(late(&open_at(dir)?))?;
+    fs::remove_dir_all(dir.join("tables")).unwrap();
+    let ledger = open_at(dir)?;
+    refused(late(&ledger))?;
+    verified(&ledger, 2)
+}
+
+fn the_latest_is_reversed_first(dir: &Path) -> Result<(), String> {
+    let ledger = open_at(dir)?;
+    book(&ledger, 1, 1)?;
+    let second = book(&ledger, 2, 1)?;
+    let outcome = ledger.reverse(reversal_event(3, 1, 1), undo_or_bar);
+    let holds = matches!(&outcome, Err(ReverseError::Blocked { by }) if **by == *second);
+    hold(holds, &format!("{outcome:?}"))?;
+    told(ledger.reverse(reversal_event(4, 1, 2), undo_or_bar))?;
+    told(ledger.reverse(reversal_event(3, 1, 1), undo_or_bar))?;
+    hold(crate::hospital::paid(&ledger, "p1") == 0, "a reversed settlement still counts")?;
+    verified(&ledger, 4)
 }
 
 fn one_process_has_the_ledger(dir: &Path) -> Result<(), String> {

@@ -35,6 +35,12 @@ pub fn cancel_bytes(mut request: v1::CancelSettlementRequest) -> Vec<u8> {
     request.encode_to_vec()
 }
 
+/// The canonical bytes of a request to reverse an earlier call.
+pub fn reverse_bytes(mut request: v1::ReverseRequest) -> Vec<u8> {
+    request.header = request.header.map(bare_header);
+    request.encode_to_vec()
+}
+
 /// The bytes of an answer, as the ledger keeps them: its protobuf encoding, fields in the order of their numbers.
 pub fn answer_bytes(answer: &v1::Settlement) -> Vec<u8> {
     answer.encode_to_vec()
@@ -67,6 +73,11 @@ impl Difference {
     /// The difference between two requests to cancel; `None` when they say the same.
     pub fn of_cancel(stored: &[u8], sent: &[u8]) -> Option<Difference> {
         Difference::of::<v1::CancelSettlementRequest>(stored, sent)
+    }
+
+    /// The difference between two requests to reverse; `None` when they say the same.
+    pub fn of_reverse(stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        Difference::of::<v1::ReverseRequest>(stored, sent)
     }
 
     fn of<M: Message + Default + Serialize>(stored: &[u8], sent: &[u8]) -> Option<Difference> {

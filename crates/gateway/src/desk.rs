@@ -4,6 +4,9 @@
 //! stand, so that two bills of one person never see the same state. Nobody's leaving cancels a commit: the answer is
 //! stored, and the same message gets it. It must not know tonic beyond the refusals it returns.
 
+mod fees;
+mod reversal;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,6 +35,8 @@ const WRAPPING_BYTES_MAX: usize = 256;
 
 const BOOKED: &str = "booked";
 const CANCELLED: &str = "cancelled";
+const REVERSED: &str = "reversed";
+const TOMBSTONE: &str = "tombstone";
 
 /// Everything that calls share.
 #[derive(Clone)]
@@ -192,10 +197,8 @@ impl Desk {
                     ("2304", booked.map_or(BOOKED, |booked| state(&booked.status)))
                 }
                 MessageKind::Cancel => ("2305", CANCELLED),
-                // No rpc books one yet.
-                MessageKind::Reverse | MessageKind::Tombstone => {
-                    return Err(Refusal::NotImplemented("Reverse (2601)"));
-                }
+                MessageKind::Reverse => return reversal::told(&message),
+                MessageKind::Tombstone => return reversal::told_of_tombstone(&message),
             };
             Ok(v1::QueryByMsgidResponse {
                 outcome: "booked".to_owned(),
@@ -292,6 +295,7 @@ impl Desk {
         let Some(key) = message else { return Err(refusal) };
         let desk = self.clone();
         blocking(move || match desk.ledger.message(&key) {
+            Ok(Some(stored)) if stored.kind == MessageKind::Tombstone => Err(reversal::refused(&stored)),
             Ok(Some(stored)) if stored.request == bytes => decode(&stored.receipt.answer),
             _ => Err(refusal),
         })
@@ -332,13 +336,13 @@ impl Desk {
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
             }
+            SettleError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
             SettleError::AlreadySettled { setl_id } => {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
             SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
             SettleError::Stopped => self.stop(),
             SettleError::TooLarge(_)
-            | SettleError::Reversed { .. }
             | SettleError::Unreadable(_)
             | SettleError::Panicked
             | SettleError::Unbalanced { .. }
@@ -362,15 +366,13 @@ impl Desk {
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
             }
+            CancelError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
             CancelError::NotFound => Refusal::NotFound,
             CancelError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             CancelError::DiskFull => Refusal::DiskNearlyFull,
             CancelError::Stopped => self.stop(),
-            CancelError::Reversed { .. }
-            | CancelError::TooLarge(_)
-            | CancelError::Unreadable(_)
-            | CancelError::Panicked => {
+            CancelError::TooLarge(_) | CancelError::Unreadable(_) | CancelError::Panicked => {
                 tracing::error!(%error, "the ledger did not book a cancellation");
                 Refusal::Fault
             }
@@ -476,9 +478,9 @@ fn stored_answer(committed: Committed) -> Result<v1::Settlement, Refusal> {
     decode(&committed.receipt().answer)
 }
 
-fn decode(answer: &[u8]) -> Result<v1::Settlement, Refusal> {
-    v1::Settlement::decode(answer).map_err(|error| {
-        tracing::error!(%error, "a stored answer cannot be read");
+fn decode<M: Message + Default>(answer: &[u8]) -> Result<M, Refusal> {
+    M::decode(answer).map_err(|error| {
+        tracing::error!(%error, "what is stored cannot be read");
         Refusal::Fault
     })
 }
@@ -486,7 +488,8 @@ fn decode(answer: &[u8]) -> Result<v1::Settlement, Refusal> {
 fn state(status: &Status) -> &'static str {
     match status {
         Status::Booked => BOOKED,
-        Status::Cancelled { .. } | Status::Reversed { .. } => CANCELLED,
+        Status::Cancelled { .. } => CANCELLED,
+        Status::Reversed { .. } => REVERSED,
     }
 }
 

@@ -67,6 +67,18 @@ reasons! {
     MessageConflict, "MESSAGE_CONFLICT", AlreadyExists,
         "the msgid was used before with other content; `field` names the first difference",
         "find out with QueryByMsgid what the first call did; send new content under a new msgid";
+    /// The message was reversed before it came.
+    MessageReversed, "MESSAGE_REVERSED", FailedPrecondition,
+        "the message, or the earlier call that a reversal names, was reversed by the call `msgid` before it came, and is refused for ever",
+        "nothing: it is not booked and never will be; send what is still to be done under a new msgid";
+    /// The earlier call is not what the reversal says.
+    OriginalDiffers, "ORIGINAL_DIFFERS", FailedPrecondition,
+        "the earlier call that a reversal names arrived, but was of another person or another transaction; `field` says which, `infno` its transaction",
+        "correct psn_no or oinfno, or omsgid, and send under the same msgid: nothing was changed";
+    /// A cancellation is not undone.
+    CancellationStands, "CANCELLATION_STANDS", FailedPrecondition,
+        "the earlier call that a reversal names is a cancellation that arrived, `setl_id`; it stands, since the settlement would not come back as it was",
+        "nothing where it was meant to be cancelled; otherwise settle the bill again under a new msgid";
     /// The visit is settled.
     AlreadySettled, "ALREADY_SETTLED", FailedPrecondition,
         "the visit has a settlement that was not cancelled, `setl_id`",
@@ -74,11 +86,11 @@ reasons! {
     /// A later settlement must be cancelled first.
     BlockedByLater, "BLOCKED_BY_LATER", FailedPrecondition,
         "the person, or the family where it shares an accumulator, has a later settlement, `setl_id`, that was computed from this one",
-        "cancel the later one first";
+        "cancel or reverse the later one first";
     /// The settlement is cancelled.
     AlreadyCancelled, "ALREADY_CANCELLED", FailedPrecondition,
-        "the settlement was cancelled before, under another msgid, by `setl_id`",
-        "nothing: it is cancelled";
+        "the settlement was cancelled or reversed before, under another msgid, by `setl_id`",
+        "nothing: it is undone";
     /// No programme for the insurance.
     NoProgramme, "NO_PROGRAMME", FailedPrecondition,
         "no programme is known for the insurance type and area of the person",
@@ -138,7 +150,7 @@ reasons! {
     /// Not built yet.
     NotImplemented, "NOT_IMPLEMENTED", Unimplemented,
         "the call, or the part of it that was asked for, is not implemented yet",
-        "use SettleBill, PreSettle with a bill, CancelSettlement, GetSettlement, QueryByMsgid or GetAccumulators";
+        "use SettleBill, PreSettle with a bill, CancelSettlement, Reverse, GetSettlement, ListFees, QueryByMsgid or GetAccumulators";
     /// A defect of the engine or of a pack.
     Fault, "FAULT", Internal,
         "a defect of the engine or of a pack; nothing was booked",
@@ -152,6 +164,23 @@ pub enum Refusal {
     Invalid(InvalidMessage),
     /// The `msgid` was used with other content.
     Conflict(Difference),
+    /// The message, or the one that a reversal names, was reversed before it came.
+    Reversed {
+        /// The `msgid` of that reversal.
+        msgid: String,
+    },
+    /// The call that a reversal names is another person's.
+    OtherPerson,
+    /// The call that a reversal names is another transaction.
+    OtherTransaction {
+        /// The one it is.
+        infno: &'static str,
+    },
+    /// The call that a reversal names is a cancellation, which stands.
+    CancellationStands {
+        /// The cancellation.
+        setl_id: String,
+    },
     /// The visit is settled.
     AlreadySettled {
         /// By this settlement.
@@ -162,9 +191,9 @@ pub enum Refusal {
         /// The later settlement.
         setl_id: String,
     },
-    /// The settlement is cancelled.
+    /// The settlement is cancelled or reversed.
     AlreadyCancelled {
-        /// By this cancellation.
+        /// By this cancellation or reversal.
         setl_id: String,
     },
     /// No programme applies.
@@ -200,6 +229,9 @@ impl Refusal {
         match self {
             Refusal::Invalid(_) => ErrorReason::InvalidMessage,
             Refusal::Conflict(_) => ErrorReason::MessageConflict,
+            Refusal::Reversed { .. } => ErrorReason::MessageReversed,
+            Refusal::OtherPerson | Refusal::OtherTransaction { .. } => ErrorReason::OriginalDiffers,
+            Refusal::CancellationStands { .. } => ErrorReason::CancellationStands,
             Refusal::AlreadySettled { .. } => ErrorReason::AlreadySettled,
             Refusal::Blocked { .. } => ErrorReason::BlockedByLater,
             Refusal::AlreadyCancelled { .. } => ErrorReason::AlreadyCancelled,
@@ -227,6 +259,24 @@ impl Refusal {
         match self {
             Refusal::Invalid(invalid) => Phrase::made(invalid.text(Lang::Zh), invalid.text(Lang::En)),
             Refusal::Conflict(difference) => difference.phrase(),
+            Refusal::Reversed { msgid } => Phrase::made(
+                format!("报文在到达之前已被 `{msgid}` 冲正，不再受理"),
+                format!("the message was reversed by `{msgid}` before it came, and is refused for ever"),
+            ),
+            Refusal::OtherPerson => Phrase::fixed(
+                "原报文已到达，但 psn_no 不是其人员；未作改动",
+                "the earlier call arrived, but psn_no is not its person; nothing was changed",
+            ),
+            Refusal::OtherTransaction { infno } => Phrase::made(
+                format!("原报文已到达，但其交易为 {infno}；未作改动"),
+                format!("the earlier call arrived, but its transaction is {infno}; nothing was changed"),
+            ),
+            Refusal::CancellationStands { setl_id } => Phrase::made(
+                format!("原报文是已到达的撤销 `{setl_id}`，撤销不可冲正，如需结算请以新 msgid 重新结算"),
+                format!(
+                    "the earlier call is the cancellation `{setl_id}`, which arrived and stands; settle again under a new msgid"
+                ),
+            ),
             Refusal::AlreadySettled { setl_id } => Phrase::made(
                 format!("本次就诊已结算：setl_id `{setl_id}`"),
                 format!("the visit is settled already: setl_id `{setl_id}`"),
@@ -327,7 +377,18 @@ impl From<Refusal> for Status {
             Refusal::Conflict(difference) => {
                 metadata.insert("field".to_owned(), difference.field.clone());
             }
+            Refusal::Reversed { msgid } => {
+                metadata.insert("msgid".to_owned(), msgid.clone());
+            }
+            Refusal::OtherPerson => {
+                metadata.insert("field".to_owned(), "psn_no".to_owned());
+            }
+            Refusal::OtherTransaction { infno } => {
+                metadata.insert("field".to_owned(), "oinfno".to_owned());
+                metadata.insert("infno".to_owned(), (*infno).to_owned());
+            }
             Refusal::AlreadySettled { setl_id }
+            | Refusal::CancellationStands { setl_id }
             | Refusal::Blocked { setl_id }
             | Refusal::AlreadyCancelled { setl_id } => {
                 metadata.insert("setl_id".to_owned(), setl_id.clone());

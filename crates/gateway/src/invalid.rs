@@ -143,6 +143,8 @@ invalid_codes! {
     IdentityMismatch, "identity_mismatch", "send the national answer as it came";
     /// A mid-stay settlement.
     MidSettlement, "mid_settlement_unsupported", "settle at discharge; mid-stay settlement is not supported yet";
+    /// A page token that is not of this listing.
+    WrongToken, "wrong_token", "send next_page_token as it came, with the same other fields, or begin with an empty one";
     /// A way of settling that the engine does not know yet.
     NotSupported, "not_supported", "use what is allowed";
 }
@@ -280,6 +282,12 @@ impl fmt::Display for Invalid {
 pub struct InvalidMessage {
     faults: Vec<Invalid>,
     unlisted: usize,
+}
+
+impl From<Invalid> for InvalidMessage {
+    fn from(fault: Invalid) -> InvalidMessage {
+        InvalidMessage { faults: vec![fault], unlisted: 0 }
+    }
 }
 
 impl InvalidMessage {

@@ -8,11 +8,13 @@ mod events;
 mod fees;
 mod fields;
 mod lines;
+mod list_fees;
 mod national;
 mod national_cancel;
 mod person;
 mod prior;
 mod proc_info;
+mod reverse;
 pub(crate) mod verbatim;
 mod visit;
 
@@ -20,8 +22,11 @@ use std::sync::Arc;
 
 use bedside_claim::{AccountUse, Bill, Claim, Event};
 
+pub(crate) use self::list_fees::wrong_token;
+pub use self::list_fees::{FeePage, PageStart, list_fees};
 pub use self::national_cancel::NationalCancel;
 pub use self::prior::prior;
+pub use self::reverse::{Reversal, Reversible, reverse};
 
 use self::fields::{AREA, Charset, ID, Place, Reader, TextForm};
 use crate::invalid::{InvalidCode, InvalidMessage, Phrase};

@@ -116,6 +116,17 @@ impl BedsideService for Service {
         Ok(Response::new(v1::CancelSettlementResponse { settlement: Some(settlement) }))
     }
 
+    async fn reverse(
+        &self,
+        request: Request<v1::ReverseRequest>,
+    ) -> Result<Response<v1::ReverseResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span("Reverse", request.header.as_ref());
+        let answer = traced(span, self.desk.reverse(request, deadline)).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn query_by_msgid(
         &self,
         request: Request<v1::QueryByMsgidRequest>,
@@ -135,6 +146,17 @@ impl BedsideService for Service {
         let request = request.into_inner();
         let span = span_of("GetSettlement", &request.fixmedins_code, "");
         let call = traced(span, self.desk.get_settlement(request));
+        within(deadline, call).await
+    }
+
+    async fn list_fees(
+        &self,
+        request: Request<v1::ListFeesRequest>,
+    ) -> Result<Response<v1::ListFeesResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.check);
+        let request = request.into_inner();
+        let span = span_of("ListFees", &request.fixmedins_code, "");
+        let call = traced(span, self.desk.list_fees(request));
         within(deadline, call).await
     }
 
@@ -211,17 +233,6 @@ impl BedsideService for Service {
 
     async fn settle(&self, _: Request<v1::SettleRequest>) -> Result<Response<v1::SettleResponse>, Status> {
         not_implemented("Settle (2304)")
-    }
-
-    async fn reverse(&self, _: Request<v1::ReverseRequest>) -> Result<Response<v1::ReverseResponse>, Status> {
-        not_implemented("Reverse (2601)")
-    }
-
-    async fn list_fees(
-        &self,
-        _: Request<v1::ListFeesRequest>,
-    ) -> Result<Response<v1::ListFeesResponse>, Status> {
-        not_implemented("ListFees (5204)")
     }
 
     async fn reconcile_totals(

@@ -59,8 +59,12 @@ impl House {
 
     /// Stops the gateway and its ledger, and opens both again on the same folder.
     pub(crate) async fn restart(self) -> House {
+        self.restart_with(|_| {}).await
+    }
+
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Config)) -> House {
         let (_, folder) = self.end().await;
-        House::open_in(folder, |_| {}).await
+        House::open_in(folder, change).await
     }
 
     async fn end(self) -> (Served, tempfile::TempDir) {
@@ -108,6 +112,17 @@ impl House {
         Ok(answered.into_inner().settlement.unwrap())
     }
 
+    pub(crate) async fn reverse(
+        &mut self,
+        msgid: &str,
+        psn_no: &str,
+        omsgid: &str,
+        oinfno: &str,
+    ) -> Result<v1::ReverseResponse, Status> {
+        let request = reversal(msgid, psn_no, omsgid, oinfno);
+        Ok(self.client.reverse(request).await?.into_inner())
+    }
+
     pub(crate) async fn query(&mut self, msgid: &str) -> v1::QueryByMsgidResponse {
         let request =
             v1::QueryByMsgidRequest { fixmedins_code: "H33010600001".to_owned(), msgid: msgid.to_owned() };
@@ -130,6 +145,21 @@ impl House {
     pub(crate) async fn accumulators(&mut self, psn_no: &str) -> Vec<v1::Accumulator> {
         let request = v1::GetAccumulatorsRequest { psn_no: psn_no.to_owned(), ..Default::default() };
         self.client.get_accumulators(request).await.unwrap().into_inner().accumulators
+    }
+}
+
+/// A reversal of the hospital of the base message.
+pub(crate) fn reversal(msgid: &str, psn_no: &str, omsgid: &str, oinfno: &str) -> v1::ReverseRequest {
+    let header = v1::Header {
+        msgid: msgid.to_owned(),
+        fixmedins_code: "H33010600001".to_owned(),
+        ..v1::Header::default()
+    };
+    v1::ReverseRequest {
+        header: Some(header),
+        psn_no: psn_no.to_owned(),
+        omsgid: omsgid.to_owned(),
+        oinfno: oinfno.to_owned(),
     }
 }
 

@@ -119,8 +119,6 @@ async fn calls_to_come_say_so() {
         "CancelDischarge (2405)",
     );
     check(client.settle(v1::SettleRequest::default()).await.map(drop), "Settle (2304)");
-    check(client.reverse(v1::ReverseRequest::default()).await.map(drop), "Reverse (2601)");
-    check(client.list_fees(v1::ListFeesRequest::default()).await.map(drop), "ListFees (5204)");
     check(
         client.reconcile_totals(v1::ReconcileTotalsRequest::default()).await.map(drop),
         "ReconcileTotals (3201)",

@@ -1,0 +1,153 @@
+//! 冲正 (2601): an earlier call is undone, or barred where it never arrived.
+//!
+//! The whole answer is what the ledger stores, so that the same reversal gets the same bytes for ever. Invariant: every
+//! refusal leaves the earlier call as it was.
+
+use std::sync::Arc;
+
+use bedside_ledger::{Assigned, BookedSettlement, MessageKind, MessageRecord, ReverseError, ReverseEvent};
+use prost::Message;
+use tokio::sync::oneshot;
+
+use super::{Desk, REVERSED, TOMBSTONE, decode, now_ms, sendable};
+use crate::answer::{self, Booking};
+use crate::canonical::{self, Difference};
+use crate::deadline::Deadline;
+use crate::errors::Refusal;
+use crate::request::{self, Envelope, Reversible};
+use crate::v1;
+
+const UNDONE: &str = "undone";
+
+impl Desk {
+    /// Undoes an earlier call or bars it, or returns what was answered under the `msgid`.
+    pub(crate) async fn reverse(
+        &self,
+        request: v1::ReverseRequest,
+        deadline: Deadline,
+    ) -> Result<v1::ReverseResponse, Refusal> {
+        let reversal = request::reverse(&request).map_err(Refusal::Invalid)?;
+        let answer_bytes_max = self.answer_bytes_max;
+        let sent = canonical::reverse_bytes(request);
+        let event = ReverseEvent {
+            message: self.message_key(&reversal.envelope),
+            person: self.person_key(&reversal.psn_no),
+            omsgid: Arc::clone(&reversal.omsgid),
+            okind: match reversal.oinfno {
+                Reversible::Settle => MessageKind::Settle,
+                Reversible::Cancel => MessageKind::Cancel,
+            },
+            booked_at_ms: now_ms(),
+            request: sent.clone(),
+        };
+        let decide = move |original: Option<&BookedSettlement>, assigned: &Assigned| {
+            if deadline.has_passed() {
+                return Err(Refusal::DeadlineBeforeCommit);
+            }
+            let answer = match original {
+                Some(original) => v1::ReverseResponse {
+                    outcome: UNDONE.to_owned(),
+                    settlement: Some(undone(&reversal.envelope, original, assigned)?),
+                },
+                None => v1::ReverseResponse { outcome: TOMBSTONE.to_owned(), settlement: None },
+            };
+            let answer = answer.encode_to_vec();
+            sendable(answer.len(), answer_bytes_max)?;
+            Ok(answer)
+        };
+        let (reply, answer) = oneshot::channel();
+        let send = move |result| drop(reply.send(result));
+        self.ledger.submit_reverse(event, decide, send).map_err(|_| Refusal::Busy)?;
+        let committed = self.wait(answer, deadline).await?;
+        let committed = committed.map_err(|error| self.reverse_refusal(error, &sent))?;
+        decode(&committed.receipt().answer)
+    }
+
+    fn reverse_refusal(&self, error: ReverseError<Refusal>, sent: &[u8]) -> Refusal {
+        match error {
+            ReverseError::Refused(refusal) => refusal,
+            ReverseError::Conflict { stored_kind, stored_request } => {
+                let difference = match stored_kind {
+                    MessageKind::Reverse => Difference::of_reverse(&stored_request, sent),
+                    _ => None,
+                };
+                Refusal::Conflict(difference.unwrap_or_default())
+            }
+            ReverseError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
+            ReverseError::OtherPerson => Refusal::OtherPerson,
+            ReverseError::OtherKind { stored_kind } => {
+                Refusal::OtherTransaction { infno: infno_of(stored_kind) }
+            }
+            ReverseError::CancellationStands { setl_id } => {
+                Refusal::CancellationStands { setl_id: setl_id.to_string() }
+            }
+            ReverseError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
+            ReverseError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
+            ReverseError::DiskFull => Refusal::DiskNearlyFull,
+            ReverseError::Stopped => self.stop(),
+            ReverseError::TooLarge(_)
+            | ReverseError::Unreadable(_)
+            | ReverseError::Panicked
+            // Refused by `request::reverse`.
+            | ReverseError::Itself => {
+                tracing::error!(%error, "the ledger did not book a reversal");
+                Refusal::Fault
+            }
+        }
+    }
+}
+
+/// The transaction of a call that arrived.
+fn infno_of(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Settle => "2304",
+        MessageKind::Cancel => "2305",
+        // A tombstone is no call that arrived, and the ledger tells it before the kind.
+        MessageKind::Reverse | MessageKind::Tombstone => "2601",
+    }
+}
+
+fn undone(
+    envelope: &Envelope,
+    original: &BookedSettlement,
+    assigned: &Assigned,
+) -> Result<v1::Settlement, Refusal> {
+    let settlement = decode(&original.answer)?;
+    let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
+    answer::mirror(&settlement, &envelope.msgid, booking).map_err(|error| {
+        tracing::error!(%error, setl_id = %original.setl_id, "a stored answer has no mirror");
+        Refusal::Fault
+    })
+}
+
+/// What a query tells of a reversal.
+pub(super) fn told(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, Refusal> {
+    let answer: v1::ReverseResponse = decode(&message.receipt.answer)?;
+    let state = if answer.settlement.is_some() { REVERSED } else { TOMBSTONE };
+    Ok(v1::QueryByMsgidResponse {
+        outcome: super::BOOKED.to_owned(),
+        infno: "2601".to_owned(),
+        settlement: answer.settlement,
+        state: state.to_owned(),
+    })
+}
+
+/// What a query tells of a message that was reversed before it came.
+pub(super) fn told_of_tombstone(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, Refusal> {
+    let reversal: v1::ReverseRequest = decode(&message.request)?;
+    Ok(v1::QueryByMsgidResponse {
+        outcome: REVERSED.to_owned(),
+        infno: reversal.oinfno,
+        settlement: None,
+        state: TOMBSTONE.to_owned(),
+    })
+}
+
+/// What the sender of a message is told that was reversed before it came.
+pub(super) fn refused(message: &MessageRecord) -> Refusal {
+    let reversal: Result<v1::ReverseRequest, Refusal> = decode(&message.request);
+    match reversal {
+        Ok(reversal) => Refusal::Reversed { msgid: reversal.header.unwrap_or_default().msgid },
+        Err(fault) => fault,
+    }
+}

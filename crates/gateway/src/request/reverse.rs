@@ -1,0 +1,66 @@
+//! The call that takes an earlier one back (2601).
+
+use std::sync::Arc;
+
+use super::fields::{ID, Place, Reader};
+use super::{Envelope, MSGID};
+use crate::invalid::{InvalidCode, InvalidMessage, Phrase};
+use crate::v1;
+
+/// Transactions that can be reversed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reversible {
+    /// 2304, `SettleBill`.
+    Settle,
+    /// 2305, `CancelSettlement`.
+    Cancel,
+}
+
+/// A checked request to reverse an earlier call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    /// This call.
+    pub envelope: Envelope,
+    /// `psn_no`.
+    pub psn_no: Arc<str>,
+    /// `omsgid`: the earlier call, of the same hospital.
+    pub omsgid: Arc<str>,
+    /// `oinfno`: what the earlier call asked for.
+    pub oinfno: Reversible,
+}
+
+/// The checked request.
+///
+/// # Errors
+/// [`InvalidMessage`] with every fault found: missing or badly formed `msgid`, `fixmedins_code`, `psn_no`, `omsgid` or
+/// `oinfno`; an `omsgid` that is the call's own; a transaction that cannot be reversed.
+pub fn reverse(request: &v1::ReverseRequest) -> Result<Reversal, InvalidMessage> {
+    let mut reader = Reader::default();
+    let envelope = super::envelope(&mut reader, request.header.as_ref());
+    let psn_no = reader.text(Place::Top, "psn_no", &request.psn_no, ID);
+    let omsgid = reader.text(Place::Top, "omsgid", &request.omsgid, MSGID);
+    if let (Some(envelope), Some(omsgid)) = (&envelope, &omsgid)
+        && envelope.msgid == *omsgid
+    {
+        let allowed =
+            Phrase::fixed("先前报文的 msgid，不是本报文的", "the msgid of an earlier call, not of this one");
+        reader.fault(Place::Top, "omsgid", InvalidCode::NotSupported, omsgid, allowed);
+    }
+    let allowed = Phrase::fixed("2304 或 2305", "2304 or 2305");
+    let table = |infno: &str| match infno {
+        "2304" => Some(Reversible::Settle),
+        "2305" => Some(Reversible::Cancel),
+        _ => None,
+    };
+    let oinfno = reader.code(Place::Top, "oinfno", &request.oinfno, table, allowed);
+    reader.faults.finish(reversal(envelope, psn_no, omsgid, oinfno))
+}
+
+fn reversal(
+    envelope: Option<Envelope>,
+    psn_no: Option<Arc<str>>,
+    omsgid: Option<Arc<str>>,
+    oinfno: Option<Reversible>,
+) -> Option<Reversal> {
+    Some(Reversal { envelope: envelope?, psn_no: psn_no?, omsgid: omsgid?, oinfno: oinfno? })
+}

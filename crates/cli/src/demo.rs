@@ -3,6 +3,7 @@
 //! Whatever the demo says it has seen it has checked; a check that fails ends it with a fault.
 
 mod books;
+mod lost;
 mod morning;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -164,6 +165,9 @@ impl Ward {
             }
             if discharge.id == morning::CANCELLED {
                 self.cancelled_and_settled_again(client, discharge, &settlement).await?;
+            }
+            if discharge.id == morning::ANSWER_LOST {
+                self.answer_lost(client, discharge, &settlement).await?;
             }
         }
         shown.ok_or_else(|| Failure::fault("the morning lacks the settlement to show"))

@@ -55,6 +55,11 @@ impl Books {
         self.expected = Some(quote);
     }
 
+    /// A record that books nothing: a tombstone.
+    pub(super) fn add_tombstone(&mut self) {
+        self.settlements += 1;
+    }
+
     /// Re-adds an answer and takes it into the books.
     pub(super) fn add(&mut self, settlement: &v1::Settlement) -> Result<(), Failure> {
         if let Some(quote) = self.expected.take()
@@ -96,11 +101,12 @@ impl Books {
     /// Reads the journal back from disk and compares; what it found, in words.
     pub(super) fn compare_with_ledger(&self, dir: &Path, lang: Lang) -> Result<String, Failure> {
         let mut ledger = Books::default();
-        let mut cancellations = 0;
+        let (mut cancellations, mut reversals) = (0, 0);
         for record in read_journal(dir).map_err(Failure::fault)? {
             let (_, record) = record.map_err(Failure::fault)?;
             ledger.settlements += 1;
             cancellations += u64::from(record.kind() == MessageKind::Cancel);
+            reversals += u64::from(record.kind() == MessageKind::Reverse);
             ledger.medfee_sumamt = ledger.medfee_sumamt.plus(record.medfee_sumamt).map_err(out_of_range)?;
             for posting in &record.postings {
                 ledger.post(posting.account.to_string(), posting.amount)?;
@@ -131,19 +137,19 @@ impl Books {
                 ledger.medfee_sumamt
             )));
         }
-        let (records, settlements) = (ledger.settlements, ledger.settlements - cancellations);
+        let (records, settlements) = (ledger.settlements, ledger.settlements - cancellations - reversals);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = match lang {
             Lang::Zh => writeln!(
                 text,
-                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}），{} 条明细逐条复核；账单总额 {} =",
-                records, settlements, cancellations, self.lines, ledger.medfee_sumamt
+                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}，冲正 {}），{} 条明细逐条复核；账单总额 {} =",
+                records, settlements, cancellations, reversals, self.lines, ledger.medfee_sumamt
             ),
             Lang::En => writeln!(
                 text,
-                "\n✔ ledger read back: {} records ({} settlements, {} cancellations), {} lines re-added; billed {} =",
-                records, settlements, cancellations, self.lines, ledger.medfee_sumamt
+                "\n✔ ledger read back: {} records ({} settlements, {} cancellations, {} reversals), {} lines re-added; billed {} =",
+                records, settlements, cancellations, reversals, self.lines, ledger.medfee_sumamt
             ),
         };
         for (account, amount) in &kept {

@@ -29,6 +29,8 @@ pub(super) const QUOTED: &str = "01-resident-child";
 pub(super) const SENT_TWICE: &str = "02-employee-appendectomy";
 /// Cancelled and settled again.
 pub(super) const CANCELLED: &str = "03-retired-secondary";
+/// Its answer is lost, found again by its msgid, and the call taken back and settled anew.
+pub(super) const ANSWER_LOST: &str = "13-newborn-refund";
 /// Its statement is printed.
 pub(super) const SHOWN: &str = "08-cancer-out-of-catalogue";
 /// Refused.

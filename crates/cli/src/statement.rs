@@ -110,6 +110,20 @@ fn percent(part: Money, whole: Money) -> String {
     format!("{}.{} %", thousandths / 10, thousandths % 10)
 }
 
+/// Why a part of a line is outside the scope: a sentence and a code; `None` where no part is. The national platform's split
+/// comes without reasons.
+fn outside_reason(line: &v1::LineSettlement) -> Result<Option<(v1::Text, String)>, Failure> {
+    if let Some(reason) = &line.reason {
+        return Ok(Some((reason.clone(), line.reason_code.clone())));
+    }
+    let outside = sum([money(&line.fulamt_ownpay_amt)?, money(&line.overlmt_amt)?])?;
+    let of_platform = v1::Text {
+        zh: "按国家平台的拆分为自费或超限价".to_owned(),
+        en: "own expense or over limit by the national platform's split".to_owned(),
+    };
+    Ok((!outside.is_zero()).then(|| (of_platform, "split_adopted".to_owned())))
+}
+
 /// A fee category in both languages; a code that is not national stands for itself.
 fn fee_category(code: &str) -> (&str, &str) {
     FeeCategory::from_code(code).map_or((code, code), |category| (category.name_zh(), category.name_en()))

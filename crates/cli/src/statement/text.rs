@@ -8,7 +8,7 @@ use bedside_claim::Money;
 use bedside_gateway::v1;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Language, Words, fee_category, money, pack, payer_kind, percent, sum};
+use super::{Language, Words, fee_category, money, outside_reason, pack, payer_kind, percent, sum};
 use crate::failure::Failure;
 
 /// Longest list of lines with a reason; the rest is counted.
@@ -257,7 +257,12 @@ fn explanation(out: &mut String, settlement: &v1::Settlement, words: Words) {
 
 fn unpaid(out: &mut String, settlement: &v1::Settlement, words: Words) -> Result<(), Failure> {
     let denied: Vec<_> = settlement.explanation.iter().filter(|step| step.kind == "denied").collect();
-    let lines: Vec<_> = settlement.lines.iter().filter(|line| line.reason.is_some()).collect();
+    let mut lines = Vec::new();
+    for line in &settlement.lines {
+        if let Some(reason) = outside_reason(line)? {
+            lines.push((line, reason));
+        }
+    }
     if denied.is_empty() && lines.is_empty() {
         return Ok(());
     }
@@ -274,7 +279,7 @@ fn unpaid(out: &mut String, settlement: &v1::Settlement, words: Words) -> Result
             step.reason_code
         );
     }
-    for line in lines.iter().take(REASON_LINES) {
+    for (line, (reason, reason_code)) in lines.iter().take(REASON_LINES) {
         let name = if line.item_name.is_empty() { &line.med_list_codg } else { &line.item_name };
         let outside = sum([money(&line.fulamt_ownpay_amt)?, money(&line.overlmt_amt)?])?;
         line!(
@@ -283,8 +288,8 @@ fn unpaid(out: &mut String, settlement: &v1::Settlement, words: Words) -> Result
             words.of("明细", "line"),
             line.feedetl_sn,
             words.of("：", ": "),
-            words.text(line.reason.as_ref()),
-            line.reason_code
+            words.text(Some(reason)),
+            reason_code
         );
     }
     if lines.len() > REASON_LINES {

@@ -8,7 +8,7 @@ use bedside_gateway::v1;
 use super::Phrase;
 use super::payers::Payer;
 use crate::failure::Failure;
-use crate::statement::{Words, fee_category, money, sum};
+use crate::statement::{Words, fee_category, money, outside_reason, sum};
 
 /// A line of the bill.
 pub(super) struct LineRow {
@@ -97,6 +97,7 @@ fn row(
         return Err(Failure::fault(format!("line `{line}` of the answer is not the sum of its shares")));
     }
     let own = sum([money(&line.acct_pay)?, money(&line.psn_cash_pay)?])?;
+    let (reason, reason_code) = outside_reason(line)?.unwrap_or_default();
     Ok(LineRow {
         id,
         feedetl_sn: line.feedetl_sn.clone(),
@@ -112,8 +113,8 @@ fn row(
             money(&line.inscp_scp_amt)?,
         ],
         shares,
-        reason: words.say_text(line.reason.as_ref()),
-        reason_code: line.reason_code.clone(),
+        reason: words.say_text(Some(&reason)),
+        reason_code,
         own,
     })
 }

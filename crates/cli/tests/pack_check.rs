@@ -142,6 +142,8 @@ fn a_declared_opening_is_no_jump() {
     copy(&base(), dir.path());
     let path = dir.path().join("city/extra/2026.toml");
     let text = std::fs::read_to_string(&path).unwrap();
+    let shared = text.replace("limit = \"limit\" }]", "limit = \"limit\", account = \"total\" }]");
+    assert_ne!(shared, text);
     let folder = dir.path().to_str().unwrap();
     let asked = ["pack", "check", "--packs", folder, "--cases", "100"];
     for (jumps, code) in
@@ -152,7 +154,7 @@ fn a_declared_opening_is_no_jump() {
              gate = {{ opens_after = {{ period = \"policy_period\", limit = \"limit\", account = \"total\" }} }}\n\
              base = {{ pools = [\"own_expense\", \"in_scope\"], tags = \"special\" }}\nbands = [{{ rate = \"rate\" }}]\n{jumps}"
         );
-        std::fs::write(&path, format!("{text}\n{more}")).unwrap();
+        std::fs::write(&path, format!("{shared}\n{more}")).unwrap();
         let output = bedside(&asked);
         assert_eq!(output.status.code(), code, "{}", String::from_utf8_lossy(&output.stdout));
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::format::{OutputFormat, print};
+use crate::format::{OutputFormat, hex, print};
 
 /// What `ledger` takes.
 #[derive(Debug, Args)]
@@ -285,12 +285,12 @@ fn print_copied(copied: &Copied, to: &std::path::Path, format: &FormatArgument) 
                 "{} records in {}{last}\nhash {}\n",
                 copied.records,
                 to.display(),
-                export::hex(&copied.hash)
+                hex(&copied.hash)
             ))
         }
         OutputFormat::Json => print(&format!(
             "{}\n",
-            json!({"records": copied.records, "hash": export::hex(&copied.hash), "last_booked_at": last, "to": to})
+            json!({"records": copied.records, "hash": hex(&copied.hash), "last_booked_at": last, "to": to})
         )),
     }
 }
@@ -309,7 +309,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
     } = verification;
     let mut text = format!(
         "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {persons} persons\nhash {}\n",
-        export::hex(hash)
+        hex(hash)
     );
     for (account, amount) in accounts {
         text.push_str(&format!("{account} bears {amount}\n"));
@@ -332,7 +332,7 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
     });
     json!({
         "records": verification.records,
-        "hash": export::hex(&verification.hash),
+        "hash": hex(&verification.hash),
         "settlements": verification.settlements,
         "cancellations": verification.cancellations,
         "reversals": verification.reversals,

@@ -25,6 +25,7 @@ pub(crate) use self::verify::{ReleaseArguments, run};
 use self::items::{Item, Items};
 use self::tree::{Hash, leaf, root};
 use crate::failure::Failure;
+use crate::format::hex;
 
 /// The first line of what is hashed, and the release's `format`.
 const FORMAT: &str = "bedside-release-1";
@@ -98,13 +99,13 @@ pub(crate) fn release(answer: &v1::Settlement, reveal: &Reveal<'_>) -> Result<Va
         let of_level = root(&leaves.iter().map(|(_, _, hash)| *hash).collect::<Vec<_>>());
         roots.push(of_level);
         let level = if granularity > reveal.granularity {
-            json!({ "root": tree::hex(&of_level) })
+            json!({ "root": hex(&of_level) })
         } else {
             let shown = leaves.iter().map(|(item, salt, hash)| {
                 if reveal.plan.is_none_or(|plan| item.is_shown_to(plan)) {
-                    json!({ "path": item.path, "value": item.value, "salt": tree::hex(salt) })
+                    json!({ "path": item.path, "value": item.value, "salt": hex(salt) })
                 } else {
-                    json!({ "hash": tree::hex(hash) })
+                    json!({ "hash": hex(hash) })
                 }
             });
             json!({ "leaves": shown.collect::<Vec<_>>() })
@@ -113,7 +114,7 @@ pub(crate) fn release(answer: &v1::Settlement, reveal: &Reveal<'_>) -> Result<Va
     }
     let mut document = json!({
         "format": FORMAT,
-        "digest": tree::hex(&digest(&roots)),
+        "digest": hex(&digest(&roots)),
         "reveal": reveal.granularity.name(),
     });
     if let Some(plan) = reveal.plan {
@@ -175,7 +176,7 @@ fn make_key(path: &Path) -> Result<[u8; 32], Failure> {
         .mode(0o600)
         .open(path)
         .map_err(|error| failed(&error))?;
-    writeln!(file, "{}", tree::hex(&key)).and_then(|()| file.sync_all()).map_err(|error| failed(&error))?;
+    writeln!(file, "{}", hex(&key)).and_then(|()| file.sync_all()).map_err(|error| failed(&error))?;
     eprintln!("made the salt key `{}`: keep it, and keep it secret", path.display());
     Ok(key)
 }

@@ -3,6 +3,12 @@
 //! Every form renders the answer as it came over the wire and adds nothing to it but sums of lines by fee category and
 //! shares in percent. It knows no rule; a step is shown as it is, whatever its kind.
 
+/// Writing to a string cannot fail; this keeps the call sites short.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($part:tt)*) => {{ let _ = writeln!($out, $($part)*); }};
+}
+
 mod chart;
 mod html;
 mod text;

@@ -110,7 +110,8 @@ fn what_was_changed_is_found() {
     let of_another = place.verify(&release, &["--digest", &other]);
     assert_eq!(of_another.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&of_another.stderr).contains("it is a release of digest"));
-    for (field, value) in [("format", "x"), ("digest", "zz"), ("reveal", "page")] {
+    let signed = format!("+{}", &release["digest"].as_str().unwrap()[1..]);
+    for (field, value) in [("format", "x"), ("digest", "zz"), ("digest", &signed), ("reveal", "page")] {
         let mut broken = release.clone();
         broken[field] = value.into();
         assert_eq!(place.verify(&broken, &[]).status.code(), Some(2), "{field}");

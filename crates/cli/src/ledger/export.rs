@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
+use crate::format::hex;
 
 /// What is held in memory before it becomes a row group.
 const GROUP_RECORDS: usize = 20_000;
@@ -63,10 +64,6 @@ const ACCUMULATORS: &str = "message accumulator_change {
     required int64 before (DECIMAL(18,2));
     required int64 after (DECIMAL(18,2));
 }";
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// The kind of a term, and which one.
 fn term(term: &Term) -> (&'static str, String) {

@@ -35,15 +35,10 @@ pub(super) fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// Two lower-case digits for each byte.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The 32 bytes of 64 digits.
 pub(super) fn unhex(text: &str) -> Option<Hash> {
     let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     for (place, byte) in bytes.iter_mut().enumerate() {

@@ -9,10 +9,10 @@ use bedside_claim::{Lang, Money};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::tree::{Hash, hex, leaf, root, unhex};
+use super::tree::{Hash, leaf, root, unhex};
 use super::{FORMAT, Granularity, digest};
 use crate::failure::Failure;
-use crate::format::{LangArgument, OutputFormat, print};
+use crate::format::{LangArgument, OutputFormat, hex, print};
 
 /// What `verify release` takes.
 #[derive(Debug, Args)]

@@ -8,8 +8,6 @@ mod lines;
 mod payers;
 mod reasons;
 
-use std::fmt::Write as _;
-
 use askama::Template;
 use askama::filters::HtmlSafe;
 use bedside_claim::Money;
@@ -151,11 +149,7 @@ fn sheet(number: usize, answer: &v1::Settlement, words: Words) -> Result<Sheet<'
 
 /// SHA-256 of the answer's bytes, in hexadecimal.
 fn digest(answer: &v1::Settlement) -> String {
-    Sha256::digest(canonical::answer_bytes(answer)).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    crate::format::hex(&Sha256::digest(canonical::answer_bytes(answer)))
 }
 
 /// The picture's colours for the style sheet, so that both have one list.

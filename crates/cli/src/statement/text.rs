@@ -46,12 +46,6 @@ pub(crate) fn render(settlement: &v1::Settlement, language: Language) -> Result<
     Ok(out)
 }
 
-/// Writing to a string cannot fail; this keeps the call sites short.
-macro_rules! line {
-    ($out:expr) => { $out.push('\n') };
-    ($out:expr, $($part:tt)*) => {{ let _ = writeln!($out, $($part)*); }};
-}
-
 fn head(out: &mut String, settlement: &v1::Settlement, words: Words) {
     line!(out, "━━━━━━━━━━ {} ━━━━━━━━━━", words.of("医疗费用结算单", "Settlement statement"));
     let setl_id = if settlement.setl_id.is_empty() {

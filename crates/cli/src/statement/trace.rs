@@ -10,11 +10,6 @@ use bedside_gateway::v1;
 use super::{Language, Words, money, sum};
 use crate::failure::Failure;
 
-/// Writing to a string cannot fail; this keeps the call sites short.
-macro_rules! line {
-    ($out:expr, $($part:tt)*) => {{ let _ = writeln!($out, $($part)*); }};
-}
-
 /// One line: its parts, and each payer's share of it with the reasoning behind that payer's amount; `None` where the
 /// settlement has no such line.
 ///

@@ -38,6 +38,7 @@ pub(crate) fn apply(
     for limit in limits {
         let limiting = Limiting { benefit, scope: Scope::of_base(limit), reading };
         let said = steps.len();
+        let mut within = None;
         for subject in limiting.subjects(remainder) {
             match &limit.amount {
                 LimitAmount::Money(amount) => {
@@ -46,6 +47,7 @@ pub(crate) fn apply(
                     let used = usage.of(key.as_ref());
                     let counts = limiting.cut_amount(&subject, (limit, used), citation, remainder, steps)?;
                     uses.push((key, counts));
+                    within = Some(((limit, LimitUnit::Cny), citation));
                 }
                 LimitAmount::Times(times) => {
                     let (limit, citation) = reading.cited(times)?;
@@ -53,11 +55,17 @@ pub(crate) fn apply(
                     let used = usage.of(key.as_ref());
                     let taken = limiting.cut_times(&subject, (limit, used), citation, remainder, steps)?;
                     uses.push((key, taken));
+                    within = Some(((hundredths(i64::from(limit))?, LimitUnit::Times), citation));
                 }
             }
         }
         if steps.len() == said {
-            limiting.explain_idle(&limit.amount, remainder, steps)?;
+            // Without a line there may be no value either.
+            steps.push(match (within, &limit.amount) {
+                (Some((limit, citation)), _) => limiting.idle(Some(limit), citation),
+                (None, LimitAmount::Money(amount)) => limiting.idle(None, &amount.citation),
+                (None, LimitAmount::Times(times)) => limiting.idle(None, &times.citation),
+            });
         }
     }
     Ok(uses)
@@ -160,29 +168,6 @@ impl Limiting<'_> {
             LimitPer::Day => Arc::from(charge.fee_ocur_time.date().to_string()),
             LimitPer::All => Arc::from(""),
         }
-    }
-
-    /// Says that an inner limit cut nothing, and why.
-    fn explain_idle(
-        &self,
-        amount: &LimitAmount,
-        remainder: &Remainder<'_>,
-        steps: &mut Vec<Step>,
-    ) -> Result<(), Fault> {
-        let citation = match amount {
-            LimitAmount::Money(amount) => &amount.citation,
-            LimitAmount::Times(times) => &times.citation,
-        };
-        // Without a line there may be no value either.
-        let limit = match amount {
-            _ if self.subjects(remainder).is_empty() => None,
-            LimitAmount::Money(amount) => Some((self.reading.value(amount)?, LimitUnit::Cny)),
-            LimitAmount::Times(times) => {
-                Some((hundredths(i64::from(self.reading.value(times)?))?, LimitUnit::Times))
-            }
-        };
-        steps.push(self.idle(limit, citation));
-        Ok(())
     }
 
     fn idle(&self, limit: Option<(Money, LimitUnit)>, citation: &Arc<Citation>) -> Step {

@@ -4,6 +4,7 @@
 //! record lies on disk.
 
 mod export;
+mod life;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::format::{OutputFormat, hex, print};
+use crate::format::{LangArgument, OutputFormat, hex, print};
+use crate::statement::{self, Form, Language};
 
 /// What `ledger` takes.
 #[derive(Debug, Args)]
@@ -29,11 +31,16 @@ pub(crate) struct LedgerArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Says how far a ledger has come, or shows one of its records.
+    /// Says how far a ledger has come, or shows a claim's life or one record.
     #[command(
-        after_help = "Reads only, also while the ledger serves. A record names a person.\n\nExamples:\n  bedside ledger show --data ./ledger\n  bedside ledger show --data ./ledger --sequence 42"
+        after_help = "Reads only, also while the ledger serves. A record names a person. docs/progress.md has the twelve nodes of a claim.\n\nExamples:\n  bedside ledger show --data ./ledger\n  bedside ledger show --data ./ledger V-2026-0001\n  bedside ledger show --data ./ledger S0000000000000042 --lang en\n  bedside ledger show --data ./ledger --sequence 42"
     )]
     Show(ShowArguments),
+    /// Prints the statement of a booked settlement, or of what undoes one.
+    #[command(
+        after_help = "Reads only, also while the ledger serves.\n\nExamples:\n  bedside ledger statement --data ./ledger S0000000000000042\n  bedside ledger statement --data ./ledger S0000000000000042 --format html > statement.html"
+    )]
+    Statement(StatementArguments),
     /// Proves that every record is whole, balanced and in its place, and that the tables are what the journal says.
     #[command(
         after_help = "The whole proof needs a ledger that does not serve: it opens it, which cuts a torn tail and makes missing tables, and says so. With --journal nothing is written and a ledger that serves is read up to its last answer.\n\nExamples:\n  bedside ledger verify --data ./ledger\n  bedside ledger verify --data ./ledger --journal --format json"
@@ -78,11 +85,33 @@ struct FormatArgument {
 struct ShowArguments {
     #[command(flatten)]
     data: DataArgument,
+    /// Show the life of this claim: its `mdtrt_id`, or a `setl_id` of it.
+    claim: Option<String>,
+    /// The hospital (`fixmedins_code`) of the claim, where several have one of that name.
+    #[arg(long, value_name = "CODE", requires = "claim")]
+    hospital: Option<String>,
     /// Show this record.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "claim")]
     sequence: Option<u64>,
+    /// The language of a claim's life.
+    #[arg(long, value_enum, default_value_t = LangArgument::Zh, requires = "claim")]
+    lang: LangArgument,
     #[command(flatten)]
     format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+struct StatementArguments {
+    #[command(flatten)]
+    data: DataArgument,
+    /// The settlement.
+    setl_id: String,
+    /// What to make of it.
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+    /// The language of the statement.
+    #[arg(long, value_enum, default_value_t = Language::Zh)]
+    lang: Language,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +188,10 @@ struct RebuildArguments {
 pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Show(arguments) => show(arguments),
+        Command::Statement(StatementArguments { data, setl_id, format, lang }) => {
+            let settlement = life::statement_of(&data.data, setl_id)?;
+            print(&statement::in_form(&[settlement], *format, *lang)?)
+        }
         Command::Verify(arguments) => verify(arguments),
         Command::Backup(BackupArguments { data, to, format }) => {
             let bar = Bar::new("copied");
@@ -172,6 +205,13 @@ pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
 }
 
 fn show(arguments: &ShowArguments) -> Result<(), Failure> {
+    if let Some(claim) = &arguments.claim {
+        let life = life::of_claim(&arguments.data.data, claim, arguments.hospital.as_deref())?;
+        return match arguments.format.format {
+            OutputFormat::Text => print(&life.text(arguments.lang.into())?),
+            OutputFormat::Json => print(&format!("{}\n", life.json()?)),
+        };
+    }
     let mut records = read_journal(&arguments.data.data).map_err(open_failure)?;
     let bar = Bar::new("read");
     let (mut count, mut first, mut last) = (0u64, None, None);

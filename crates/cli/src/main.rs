@@ -3,6 +3,12 @@
 //! It parses words, opens files, prints; every decision is made in the crates it calls. Exit codes: 0 done, 2 wrong
 //! input, 3 a business refusal, 1 a fault.
 
+/// Writing to a string cannot fail; this keeps the call sites short.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($part:tt)*) => {{ let _ = writeln!($out, $($part)*); }};
+}
+
 mod case;
 mod demo;
 

@@ -3,25 +3,14 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use bedside_gateway::{to_json, v1};
-use clap::{Args, ValueEnum};
+use bedside_gateway::v1;
+use clap::Args;
 
 use crate::failure::Failure;
 use crate::format::{PacksArgument, print};
 use crate::release::{Granularity, Reveal};
-use crate::statement::Language;
+use crate::statement::{Form, Language};
 use crate::{case, release, statement};
-
-/// What `settle` can make of a settlement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SettleFormat {
-    /// The statement in the terminal.
-    Text,
-    /// The answer for scripts.
-    Json,
-    /// The statement as one HTML page, to be looked at or printed on A4.
-    Html,
-}
 
 /// What `settle` takes.
 #[derive(Debug, Args)]
@@ -32,8 +21,8 @@ pub(crate) struct SettleArguments {
     /// The case file; `-` reads standard input.
     case: PathBuf,
     /// What to make of the settlement.
-    #[arg(long, value_enum, default_value_t = SettleFormat::Text)]
-    format: SettleFormat,
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
     /// The language of the statement.
     #[arg(long, value_enum, default_value_t = Language::Zh)]
     lang: Language,
@@ -69,25 +58,7 @@ pub(crate) fn run(arguments: &SettleArguments) -> Result<(), Failure> {
     if let Some(traced) = traced(&settlements, arguments) {
         return print(&traced?);
     }
-    let mut out = String::new();
-    match arguments.format {
-        SettleFormat::Text => {
-            for settlement in &settlements {
-                out += &statement::render(settlement, arguments.lang)?;
-            }
-        }
-        SettleFormat::Html => out = statement::page(&settlements, arguments.lang)?,
-        SettleFormat::Json => {
-            let documents: Vec<String> = settlements.iter().map(to_json).collect();
-            // One bill, one object, as over the wire; several bills, a list.
-            out = match documents.as_slice() {
-                [document] => document.clone(),
-                documents => format!("[{}]", documents.join(",\n")),
-            };
-            out.push('\n');
-        }
-    }
-    print(&out)
+    print(&statement::in_form(&settlements, arguments.format, arguments.lang)?)
 }
 
 /// The line or payment that was asked for, in every bill that has it.

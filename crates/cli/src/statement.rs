@@ -3,12 +3,6 @@
 //! Every form renders the answer as it came over the wire and adds nothing to it but sums of lines by fee category and
 //! shares in percent. It knows no rule; a step is shown as it is, whatever its kind.
 
-/// Writing to a string cannot fail; this keeps the call sites short.
-macro_rules! line {
-    ($out:expr) => { $out.push('\n') };
-    ($out:expr, $($part:tt)*) => {{ let _ = writeln!($out, $($part)*); }};
-}
-
 mod chart;
 mod html;
 mod text;
@@ -18,14 +12,46 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bedside_claim::{FeeCategory, Lang, Money, Overflow, PayerKind};
-use bedside_gateway::v1;
+use bedside_gateway::{to_json, v1};
 use clap::ValueEnum;
 
 use crate::failure::Failure;
 
-pub(crate) use self::html::page;
 pub(crate) use self::text::render;
 pub(crate) use self::trace::{of_line, of_payment};
+
+/// What can be made of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// The statement in the terminal.
+    Text,
+    /// The answer for scripts.
+    Json,
+    /// The statement as one HTML page, to be looked at or printed on A4.
+    Html,
+}
+
+/// Settlements in one form; in JSON one is an object, as over the wire, and several are a list.
+///
+/// # Errors
+/// A fault when an answer holds an amount that is none, or a line that is not the sum of its shares.
+pub(crate) fn in_form(
+    settlements: &[v1::Settlement],
+    form: Form,
+    language: Language,
+) -> Result<String, Failure> {
+    match form {
+        Form::Text => settlements.iter().map(|settlement| text::render(settlement, language)).collect(),
+        Form::Html => html::page(settlements, language),
+        Form::Json => {
+            let documents: Vec<String> = settlements.iter().map(to_json).collect();
+            Ok(match documents.as_slice() {
+                [document] => format!("{document}\n"),
+                documents => format!("[{}]\n", documents.join(",\n")),
+            })
+        }
+    }
+}
 
 /// The language of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -241,7 +241,7 @@ fn reversals_and_tombstones_are_shown_and_leave() {
 
 #[test]
 fn every_command_has_an_example() {
-    for word in ["show", "verify", "backup", "restore", "export", "rebuild"] {
+    for word in ["show", "statement", "verify", "backup", "restore", "export", "rebuild"] {
         let help = done(&[word, "--help"]);
         assert!(help.contains(&format!("bedside ledger {word} --")), "{help}");
     }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use bedside_gateway::v1::bedside_service_client::BedsideServiceClient;
 use bedside_gateway::{parse_case, v1};
+use serde_json::Value;
 
 fn bedside(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_bedside")).args(arguments).output().unwrap()
@@ -61,6 +62,57 @@ fn the_demo_accounts_for_every_fen() {
 
     let english = bedside(&["demo", "--lang", "en", "--data", dir.path().join("english").to_str().unwrap()]);
     assert!(english.status.success() && stdout(&english).contains("a parameter is not verified"));
+}
+
+/// The demo settles its newborn, reverses that and settles again.
+#[test]
+fn a_claims_life_is_on_one_screen_and_its_statements_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("ledger");
+    let folder = folder.to_str().unwrap();
+    assert!(bedside(&["demo", "--data", folder]).status.success());
+    let show = |words: &[&str]| bedside(&[&["ledger", "show", "--data", folder], words].concat());
+
+    let claim = "MDTRT20260316013";
+    let screen = stdout(&show(&[claim]));
+    for part in [
+        "●立案 ○信息变更",
+        "10 结案",
+        "12 撤销",
+        "-3215.00",
+        "个人现金 1738.00，城乡居民基本医疗保险基金 1477.00",
+    ] {
+        assert!(screen.contains(part), "`{part}` is not in\n{screen}");
+    }
+    let life = |words: &[&str]| -> Value {
+        serde_json::from_str(&stdout(&show(&[words, &["--format", "json"]].concat()))).unwrap()
+    };
+    let life_of_claim = life(&[claim]);
+    let nodes = life_of_claim["nodes"].as_array().unwrap().iter().map(|node| node["node"].as_str().unwrap());
+    let once = ["opened", "fees_in", "discharged", "settled"];
+    let expected: Vec<&str> = once.into_iter().chain(["undone"]).chain(once).collect();
+    assert_eq!(nodes.collect::<Vec<_>>(), expected);
+    assert_eq!(life_of_claim["standing"]["cash"], "1738.00");
+
+    let setl_id = life_of_claim["nodes"][0]["setl_id"].as_str().unwrap();
+    assert_eq!(life(&[setl_id]), life_of_claim, "a settlement leads to its claim");
+    let statement = |setl_id: &str, form: &str| {
+        bedside(&["ledger", "statement", "--data", folder, setl_id, "--format", form])
+    };
+    let booked: Value = serde_json::from_str(&stdout(&statement(setl_id, "json"))).unwrap();
+    assert_eq!((&booked["setl_id"], &booked["mdtrt_id"]), (&setl_id.into(), &claim.into()));
+    let reversal = life_of_claim["nodes"][4]["setl_id"].as_str().unwrap();
+    assert!(stdout(&statement(reversal, "text")).contains("-1738.00"));
+    assert!(stdout(&statement(setl_id, "html")).contains(setl_id));
+
+    for (output, names) in [
+        (show(&["NO-SUCH-CLAIM"]), "no claim `NO-SUCH-CLAIM`"),
+        (show(&[claim, "--hospital", "H2"]), "no claim `MDTRT20260316013`"),
+        (statement("S0000000000000099", "text"), "no settlement `S0000000000000099`"),
+    ] {
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(names), "{}", stderr(&output));
+    }
 }
 
 #[test]

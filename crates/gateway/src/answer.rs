@@ -98,7 +98,7 @@ pub fn settlement(
 }
 
 /// `yyyy-MM-dd HH:mm:ss` in China Standard Time; `None` past the year 9999.
-pub(crate) fn setl_time(booked_at_ms: i64) -> Option<String> {
+pub fn setl_time(booked_at_ms: i64) -> Option<String> {
     let booked_at = Timestamp::from_millisecond(booked_at_ms).ok()?;
     let civil = CHINA.to_datetime(booked_at);
     Some(civil.strftime("%Y-%m-%d %H:%M:%S").to_string())

@@ -30,6 +30,7 @@ mod national_json;
 pub mod request;
 pub mod server;
 mod service;
+pub mod stored;
 pub mod wire;
 pub mod written;
 

@@ -69,6 +69,7 @@ mod faults;
 mod frame;
 mod journal;
 mod ledger;
+mod node;
 mod open;
 mod outcome;
 mod planted;
@@ -94,6 +95,7 @@ pub use event::{
 };
 pub use frame::Position;
 pub use ledger::Ledger;
+pub use node::Node;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};
 pub use outcome::{Busy, CancelError, ReverseError, SettleError};
 pub use progress::Progress;

@@ -1,0 +1,19 @@
+//! What a ledger's record holds, read back as the messages that were stored in it.
+
+use bedside_ledger::{Entry, Record};
+use prost::{DecodeError, Message};
+
+use crate::v1;
+
+/// The settlement that a record's call was answered with; of what undoes one its mirror, of a tombstone nothing.
+///
+/// # Errors
+/// When the stored bytes are no answer of a gateway.
+pub fn settlement_of(record: &Record) -> Result<Option<v1::Settlement>, DecodeError> {
+    let answer: &[u8] = &record.answer;
+    match record.entry {
+        Entry::Settlement | Entry::Cancellation { .. } => v1::Settlement::decode(answer).map(Some),
+        Entry::Reversal { .. } => Ok(v1::ReverseResponse::decode(answer)?.settlement),
+        Entry::Tombstone { .. } => Ok(None),
+    }
+}

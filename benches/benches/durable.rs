@@ -9,11 +9,11 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{Accumulators, Claim};
+use bedside_claim::Claim;
 use bedside_fixtures::workload::employee_stay;
 use bedside_gateway::answer;
 use bedside_ledger::{
-    Assigned, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting, SettleError, SettleEvent,
+    Assigned, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting, Seen, SettleError, SettleEvent,
 };
 use bedside_policy::{Library, Programme};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -47,13 +47,14 @@ impl Desk {
             message: MessageKey { tenant: "t".into(), fixmedins_code: "H1".into(), msgid: name.clone() },
             person: PersonKey { tenant: "t".into(), psn_no: name.clone() },
             family_no: None,
+            hold_id: None,
             mdtrt_id: name,
             booked_at_ms: 0,
             request: vec![7; 2_400],
         };
         let (claim, programme) = (self.claim.clone(), self.programme.clone());
-        let decide = move |accumulators: &Accumulators, _: &Assigned| -> Result<Decision, ()> {
-            let settlement = adjudicate(&claim, &programme, accumulators).unwrap();
+        let decide = move |seen: &Seen, _: &Assigned| -> Result<Decision, ()> {
+            let settlement = adjudicate(&claim, &programme, &seen.booked).unwrap();
             let postings = answer::postings(&settlement);
             let posting = |(account, amount): (String, _)| Posting { account: account.into(), amount };
             Ok(Decision {

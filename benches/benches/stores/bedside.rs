@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::mpsc;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
 use bedside_ledger::{
-    Assigned, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting, SettleError, SettleEvent,
+    Assigned, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting, Seen, SettleError, SettleEvent,
 };
 
 use crate::{Settlement, Store};
@@ -37,14 +37,15 @@ impl Store for Bedside {
                 },
                 person: PersonKey { tenant: "t".into(), psn_no: settlement.person.into() },
                 family_no: None,
+                hold_id: None,
                 mdtrt_id: settlement.visit.into(),
                 booked_at_ms: 0,
                 request: settlement.request,
             };
             let answer = std::sync::Mutex::new(settlement.answer);
-            let decide = move |accumulators: &Accumulators, _: &Assigned| -> Result<Decision, ()> {
+            let decide = move |seen: &Seen, _: &Assigned| -> Result<Decision, ()> {
                 let key = AccumulatorKey::of_year(2026, "p".into(), "b".into(), Measure::Paid);
-                let (before, total) = (accumulators.get(&key), Money::from_units(100));
+                let (before, total) = (seen.booked.get(&key), Money::from_units(100));
                 let after = Money::from_units(before.units() + 100);
                 Ok(Decision {
                     benefit_year: 2026,

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money, Owner};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money, Owner};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, MessageKind,
-    PersonKey, Posting, ReverseEvent, SettleEvent,
+    PersonKey, Posting, ReverseEvent, Seen, SettleEvent,
 };
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
@@ -55,15 +55,16 @@ fn build(dir: &Path) -> Ledger {
             message: message(format!("m{number}")),
             person: person.clone(),
             family_no: Some("F1".into()),
+            hold_id: None,
             mdtrt_id: format!("v{number}").into(),
             booked_at_ms: 1_774_929_600_000 + number * 1_000,
             request: vec![1, 2, 255],
         };
         let key = key.clone();
-        let decide = move |accumulators: &Accumulators, _: &Assigned| {
+        let decide = move |seen: &Seen, _: &Assigned| {
             let posting =
                 |account: &str, fen| Posting { account: account.into(), amount: Money::from_units(fen) };
-            let before = accumulators.get(&key);
+            let before = seen.booked.get(&key);
             let after = Money::from_units(before.units() + 1);
             Ok::<_, Infallible>(Decision {
                 benefit_year: 2026,

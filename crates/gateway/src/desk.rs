@@ -14,7 +14,7 @@ use bedside_adjudication::adjudicate;
 use bedside_claim::{Accumulators, Claim, Fault, Term};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
-    MessageKind, PersonKey, Posting, ReadError, SettleError, SettleEvent, Status,
+    MessageKind, PersonKey, Posting, ReadError, Seen, SettleError, SettleEvent, Status, Unusable,
 };
 use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
@@ -112,17 +112,18 @@ impl Desk {
             message: self.message_key(&envelope),
             person: self.person_key(&claim.person.psn_no),
             family_no: claim.person.family_no.clone(),
+            hold_id: None,
             mdtrt_id: Arc::clone(&claim.visit.mdtrt_id),
             booked_at_ms: now_ms(),
             request: bytes.clone(),
         };
         let answer_bytes_max = self.answer_bytes_max;
-        let decide = move |accumulators: &Accumulators, assigned: &Assigned| {
+        let decide = move |seen: &Seen, assigned: &Assigned| {
             if deadline.has_passed() {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
             let programme = programme.as_deref().map_err(|why| Refusal::Unresolved(why.clone()))?;
-            decide(&claim, &envelope, programme, accumulators, assigned, answer_bytes_max)
+            decide(&claim, &envelope, programme, seen, assigned, answer_bytes_max)
         };
         let (reply, answer) = oneshot::channel();
         let send = move |result| drop(reply.send(result));
@@ -341,6 +342,7 @@ impl Desk {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
             SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
+            SettleError::Hold(Unusable::NotFound) => Refusal::NotFound,
             SettleError::Stopped => self.stop(),
             SettleError::TooLarge(_)
             | SettleError::Unreadable(_)
@@ -411,12 +413,15 @@ fn decide(
     claim: &Claim,
     envelope: &Envelope,
     programme: &Programme,
-    accumulators: &Accumulators,
+    seen: &Seen,
     assigned: &Assigned,
     answer_bytes_max: usize,
 ) -> Result<Decision, Refusal> {
-    let settlement =
-        adjudicate(claim, programme, accumulators).map_err(|fault| fault_refusal(envelope, &fault))?;
+    let of_fault = |fault: Fault| fault_refusal(envelope, &fault);
+    let counted_on = seen.accumulators().map_err(|error| of_fault(error.into()))?;
+    let mut settlement = adjudicate(claim, programme, &counted_on).map_err(of_fault)?;
+    settlement.accumulators =
+        seen.rebased(settlement.accumulators).map_err(|error| of_fault(error.into()))?;
     let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
     let answer = answer::settlement(claim, envelope, &settlement, Some(booking))
         .map_err(|fault| fault_refusal(envelope, &fault))?;

@@ -5,10 +5,10 @@
 use std::convert::Infallible;
 use std::error::Error;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Date, Measure, Money, Owner, Term};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Date, Measure, Money, Owner, Term};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, MessageKind,
-    PersonKey, Posting, ReverseEvent, SettleEvent,
+    PersonKey, Posting, ReverseEvent, Seen, SettleEvent,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -33,11 +33,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             message: message(format!("H33010000001{number:018}")),
             person: person(number % 3),
             family_no: Some("F1".into()),
+            hold_id: None,
             mdtrt_id: format!("V{number}").into(),
             booked_at_ms: 1_774_929_600_000 + number * 1_000,
             request: format!("结算 {number}").into_bytes(),
         };
-        let decide = move |accumulators: &Accumulators, assigned: &Assigned| {
+        let decide = move |seen: &Seen, assigned: &Assigned| {
             let changes = measures.into_iter().map(|measure| {
                 let key = AccumulatorKey {
                     owner: owner.clone(),
@@ -47,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     measure,
                     subject: if measure == Measure::Counted { "MRI".into() } else { "".into() },
                 };
-                let before = accumulators.get(&key);
+                let before = seen.booked.get(&key);
                 AccumulatorChange { key, before, after: Money::from_units(before.units() + 7 * (number + 1)) }
             });
             let posting =

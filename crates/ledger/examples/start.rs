@@ -8,9 +8,9 @@ use std::error::Error;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
 use bedside_ledger::{
-    Assigned, Committed, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting, SettleError,
+    Assigned, Committed, Decision, Ledger, LedgerConfig, MessageKey, PersonKey, Posting, Seen, SettleError,
     SettleEvent,
 };
 
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let ledger = Ledger::open(LedgerConfig::at(&folder))?;
         let opened = start.elapsed();
         let report = ledger.open_report().clone();
-        ledger.settle(event(u64::MAX), |_: &Accumulators, _: &Assigned| Err::<Decision, ()>(())).err();
+        ledger.settle(event(u64::MAX), |_: &Seen, _: &Assigned| Err::<Decision, ()>(())).err();
         println!(
             "{} records open in {opened:?}, decide after {:?}: {report:?}",
             report.records,
@@ -62,6 +62,7 @@ fn event(number: u64) -> SettleEvent {
         },
         person: PersonKey { tenant: "zj".into(), psn_no: format!("33010{:012}", number / 3).into() },
         family_no: None,
+        hold_id: None,
         mdtrt_id: format!("V{number:018}").into(),
         booked_at_ms: 1_780_000_000_000,
         request: vec![7; 900],
@@ -73,12 +74,12 @@ fn submit(
     number: u64,
     reply: mpsc::Sender<Result<Committed, SettleError<Infallible>>>,
 ) -> Result<(), Box<dyn Error>> {
-    let decide = |accumulators: &Accumulators, _: &Assigned| {
+    let decide = |seen: &Seen, _: &Assigned| {
         let total = Money::from_units(100);
         let keys = [Measure::Base, Measure::Deductible, Measure::Paid]
             .map(|measure| AccumulatorKey::of_year(2026, "zj/resident".into(), "inpatient".into(), measure));
         let changes = keys.map(|key| {
-            let before = accumulators.get(&key);
+            let before = seen.booked.get(&key);
             AccumulatorChange { key, before, after: Money::from_units(before.units() + 1) }
         });
         Ok(Decision {

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow, Owner};
+use bedside_claim::{AccumulatorChange, Money, Overflow, Owner};
 
 use crate::booking::{self, BookingError};
 use crate::event::{
@@ -19,11 +19,12 @@ use crate::event::{
 };
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
-use crate::outcome::{CancelError, ReverseError, SettleError, Stopped};
+use crate::outcome::{CancelError, ReverseError, SettleError, Stopped, Unusable};
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::rows::SettlementRow;
 use crate::seal;
+use crate::seen::Seen;
 use crate::segments::ReadError;
 use crate::shared::{Health, Shared};
 use crate::store::{DiskStore, Store};
@@ -157,7 +158,7 @@ impl Group<'_> {
     pub(crate) fn settle<E>(
         &mut self,
         event: SettleEvent,
-        decide: impl Fn(&Accumulators, &Assigned) -> Result<Decision, E>,
+        decide: impl Fn(&Seen, &Assigned) -> Result<Decision, E>,
     ) -> Result<Committed, SettleError<E>> {
         event.check()?;
         if let Some((kind, stored)) = self.stored(&event.message)? {
@@ -180,12 +181,16 @@ impl Group<'_> {
         {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
         }
+        if event.hold_id.is_some() {
+            return Err(SettleError::Hold(Unusable::NotFound));
+        }
         if !self.is_ample {
             return Err(SettleError::DiskNearlyFull);
         }
-        let accumulators = booking::accumulators(&self.rows, &event.person, event.family_no.as_deref())?;
+        let booked = booking::accumulators(&self.rows, &event.person, event.family_no.as_deref())?;
+        let seen = Seen::of(booked);
         let assigned = self.assign(event.booked_at_ms);
-        let decision = catch_unwind(AssertUnwindSafe(|| decide(&accumulators, &assigned)))
+        let decision = catch_unwind(AssertUnwindSafe(|| decide(&seen, &assigned)))
             .map_err(|_| SettleError::Panicked)?
             .map_err(SettleError::Refused)?;
         check_amounts(&decision)?;

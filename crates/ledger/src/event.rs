@@ -61,6 +61,8 @@ pub struct SettleEvent {
     pub person: PersonKey,
     /// The person's family, whose shared accumulators the decision sees too and may change; nothing for none.
     pub family_no: Option<Arc<str>>,
+    /// The hold within which the visit is settled; nothing for none, or for whichever the visit has.
+    pub hold_id: Option<Arc<str>>,
     /// The visit (`mdtrt_id`), settled at most once at a time per tenant and hospital.
     pub mdtrt_id: Arc<str>,
     /// When, in milliseconds since 1970-01-01 UTC; stamped by the shell, the ledger has no clock.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use bedside_claim::{Accumulators, Money};
+use bedside_claim::Money;
 
 use crate::journal::{JournalFile, Wrap};
 use crate::*;
@@ -93,13 +93,14 @@ fn event(number: u32) -> SettleEvent {
         },
         person: PersonKey { tenant: "t".into(), psn_no: "p".into() },
         family_no: None,
+        hold_id: None,
         mdtrt_id: format!("v{number}").into(),
         booked_at_ms: 0,
         request: format!("request {number}").into_bytes(),
     }
 }
 
-fn decide(_: &Accumulators, assigned: &Assigned) -> Result<Decision, Infallible> {
+fn decide(_: &Seen, assigned: &Assigned) -> Result<Decision, Infallible> {
     let total = Money::from_units(100);
     Ok(Decision {
         benefit_year: 2026,
@@ -120,10 +121,10 @@ fn in_one_group(ledger: &Ledger, numbers: std::ops::Range<u32>) -> Vec<Outcome> 
     let (sender, outcomes) = mpsc::channel();
     let gate = Mutex::new(gate);
     let reply = |sender: mpsc::Sender<Outcome>| move |outcome| sender.send(outcome).unwrap();
-    let hold = move |accumulators: &Accumulators, assigned: &Assigned| {
+    let hold = move |seen: &Seen, assigned: &Assigned| {
         entered.send(()).unwrap();
         gate.lock().unwrap().recv().unwrap();
-        decide(accumulators, assigned)
+        decide(seen, assigned)
     };
     ledger.submit_settle(event(numbers.start), hold, reply(sender.clone())).unwrap();
     inside.recv().unwrap();
@@ -208,10 +209,10 @@ fn a_failing_sync_of_a_full_segment_stops_too() {
             if number == 0 {
                 let (entered, inside) = mpsc::channel();
                 let gate = Mutex::new(std::mem::replace(&mut *gate.lock().unwrap(), mpsc::channel().1));
-                let hold = move |accumulators: &Accumulators, assigned: &Assigned| {
+                let hold = move |seen: &Seen, assigned: &Assigned| {
                     entered.send(()).unwrap();
                     gate.lock().unwrap().recv().unwrap();
-                    decide(accumulators, assigned)
+                    decide(seen, assigned)
                 };
                 ledger.submit_settle(event, hold, reply).unwrap();
                 inside.recv().unwrap();

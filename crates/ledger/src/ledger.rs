@@ -22,6 +22,7 @@ use crate::progress::{self, Progress};
 use crate::record::Entry;
 use crate::rows::{Undoing, UndoneBy};
 use crate::scan::{Place, Records, Scanner};
+use crate::seen::Seen;
 use crate::segments::ReadError;
 use crate::shared::{Health, LedgerConfig, Shared};
 use crate::verify::{self, Verification, VerifyError};
@@ -117,16 +118,15 @@ impl Ledger {
 
     /// Submits a settlement; never blocks.
     ///
-    /// On the committer's thread, `decide` gets the accumulators of the person and of the event's family, and what is
-    /// assigned to it, at most once
-    /// and only when nothing is booked for the message; it must be pure and quick. `reply` gets the outcome there
+    /// On the committer's thread, `decide` gets what it may see of the accumulators of the person and of the event's
+    /// family, and what is assigned to it, at most once and only when nothing is booked for the message; it must be pure and quick. `reply` gets the outcome there
     /// too, once it is on disk; it must not block, nor call [`Ledger::settle`] or [`Ledger::cancel`].
     ///
     /// # Errors
     /// [`Busy`] when the queue is full; then neither closure runs.
     pub fn submit_settle<E, F, R>(&self, event: SettleEvent, decide: F, reply: R) -> Result<(), Busy>
     where
-        F: Fn(&Accumulators, &Assigned) -> Result<Decision, E> + Send + 'static,
+        F: Fn(&Seen, &Assigned) -> Result<Decision, E> + Send + 'static,
         R: FnOnce(Result<Committed, SettleError<E>>) + Send + 'static,
         E: Send + 'static,
     {
@@ -153,7 +153,7 @@ impl Ledger {
     /// See [`SettleError`].
     pub fn settle<E, F>(&self, event: SettleEvent, decide: F) -> Result<Committed, SettleError<E>>
     where
-        F: Fn(&Accumulators, &Assigned) -> Result<Decision, E> + Send + 'static,
+        F: Fn(&Seen, &Assigned) -> Result<Decision, E> + Send + 'static,
         E: Send + 'static,
     {
         let (sender, receiver) = mpsc::channel();
@@ -440,7 +440,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 fn settle_command<E, F, R>(event: SettleEvent, decide: F, reply: R) -> Command
 where
-    F: Fn(&Accumulators, &Assigned) -> Result<Decision, E> + Send + 'static,
+    F: Fn(&Seen, &Assigned) -> Result<Decision, E> + Send + 'static,
     R: FnOnce(Result<Committed, SettleError<E>>) + Send + 'static,
     E: Send + 'static,
 {

@@ -37,12 +37,13 @@
 //!     message: MessageKey { tenant: "zj".into(), fixmedins_code: "H33010000001".into(), msgid: "m-1".into() },
 //!     person: PersonKey { tenant: "zj".into(), psn_no: "3300001".into() },
 //!     family_no: None,
+//!     hold_id: None,
 //!     mdtrt_id: "V1".into(),
 //!     booked_at_ms: 1_780_000_000_000,
 //!     request: b"the canonical content".to_vec(),
 //! };
 //! let total = Money::parse("100.00")?;
-//! let decide = move |_: &bedside_claim::Accumulators, assigned: &Assigned| {
+//! let decide = move |_: &Seen, assigned: &Assigned| {
 //!     Ok::<_, std::convert::Infallible>(Decision {
 //!         benefit_year: 2026,
 //!         medfee_sumamt: total,
@@ -79,6 +80,7 @@ mod room;
 mod rows;
 mod scan;
 mod seal;
+mod seen;
 mod segments;
 mod shared;
 mod source;
@@ -97,10 +99,11 @@ pub use frame::Position;
 pub use ledger::Ledger;
 pub use node::Node;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};
-pub use outcome::{Busy, CancelError, ReverseError, SettleError};
+pub use outcome::{Busy, CancelError, ReverseError, SettleError, Unusable};
 pub use progress::Progress;
 pub use record::{Entry, PAYLOAD_BYTES_MAX, Record};
 pub use scan::{Records, read_journal};
+pub use seen::{Reserved, Seen};
 pub use segments::{Damage, ReadError};
 pub use shared::{Health, LedgerConfig};
 pub use tables::TablesError;

@@ -48,6 +48,9 @@ pub enum SettleError<E> {
         /// By which settlement.
         setl_id: Arc<str>,
     },
+    /// The hold that the settlement names is not one that it can be booked within.
+    #[error(transparent)]
+    Hold(Unusable),
     /// The disk is nearly full: what is left is for cancellations. Nothing was booked.
     #[error("the disk is nearly full, no settlement is booked")]
     DiskNearlyFull,
@@ -77,6 +80,14 @@ pub enum SettleError<E> {
     /// The changes were not computed from the accumulators given to the decision.
     #[error(transparent)]
     Stale(StaleChange),
+}
+
+/// Why a settlement cannot be booked within a hold, in the order in which the conditions are checked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// There is no such hold at this hospital.
+    #[error("hold not found")]
+    NotFound,
 }
 
 /// Why a cancellation was not booked. `E` is the refusal of the caller's decision.

@@ -14,8 +14,7 @@ use bedside_claim::{AccumulatorKey, Accumulators, Date, Money, Owner, Term};
 use bedside_ledger::*;
 use hospital::*;
 
-fn never() -> impl Fn(&bedside_claim::Accumulators, &Assigned) -> Result<Decision, Infallible> + Send + 'static
-{
+fn never() -> impl Fn(&Seen, &Assigned) -> Result<Decision, Infallible> + Send + 'static {
     |_, _| panic!("decided although the message is booked")
 }
 
@@ -107,9 +106,9 @@ fn twins_from_8_threads_are_decided_once() {
                     let event = settle_event(&format!("m{round}"), "p1", &format!("v{round}"), 2_00);
                     let decide = halves(2026, 2_00);
                     barrier.wait();
-                    ledger.settle(event, move |accumulators, assigned| {
+                    ledger.settle(event, move |seen, assigned| {
                         decided.fetch_add(1, Ordering::SeqCst);
-                        decide(accumulators, assigned)
+                        decide(seen, assigned)
                     })
                 })
             })
@@ -134,10 +133,10 @@ fn hold(ledger: &Ledger, msgid: &str) -> mpsc::Sender<()> {
     ledger
         .submit_settle(
             event,
-            move |accumulators, assigned| {
+            move |seen, assigned| {
                 entered.send(()).unwrap();
                 gate.lock().unwrap().recv().unwrap();
-                decide(accumulators, assigned)
+                decide(seen, assigned)
             },
             |outcome| drop(outcome.unwrap()),
         )
@@ -261,8 +260,8 @@ fn years_do_not_block_each_other_unless_a_settlement_touches_both() {
     for (number, year, touched) in [(1, 2025, 2025), (2, 2026, 2026), (3, 2027, 2026)] {
         let event = settle_event(&format!("m{number}"), "p1", &format!("v{number}"), 10_00);
         let decide = halves(touched, 10_00);
-        let committed = ledger.settle(event, move |accumulators, assigned| {
-            decide(accumulators, assigned).map(|decision| Decision { benefit_year: year, ..decision })
+        let committed = ledger.settle(event, move |seen, assigned| {
+            decide(seen, assigned).map(|decision| Decision { benefit_year: year, ..decision })
         });
         ids.push(committed.unwrap().receipt().setl_id.to_string());
     }
@@ -278,13 +277,13 @@ fn years_do_not_block_each_other_unless_a_settlement_touches_both() {
 fn shared_halves(
     family_no: &str,
     fen: i64,
-) -> impl Fn(&Accumulators, &Assigned) -> Result<Decision, Infallible> + Send + 'static {
+) -> impl Fn(&Seen, &Assigned) -> Result<Decision, Infallible> + Send + 'static {
     let key = AccumulatorKey { owner: Owner::Family(family_no.into()), ..paid_key(2026) };
     let decide = halves(2026, fen);
-    move |accumulators, assigned| {
+    move |seen, assigned| {
         let mut own = Accumulators::default();
-        own.set(paid_key(2026), accumulators.get(&key));
-        let mut decision = decide(&own, assigned)?;
+        own.set(paid_key(2026), seen.booked.get(&key));
+        let mut decision = decide(&Seen::of(own), assigned)?;
         decision.accumulators[0].key = key.clone();
         Ok(decision)
     }
@@ -334,9 +333,9 @@ fn another_familys_accumulator_is_out_of_reach() {
     settle_shared(&ledger, "m1", "p1", "F1", 150_00);
     for family_no in [None, Some("F2".into())] {
         let event = SettleEvent { family_no, ..settle_event("m2", "p1", "v2", 10_00) };
-        let outcome = ledger.settle(event, |accumulators: &Accumulators, assigned: &Assigned| {
-            assert!(accumulators.is_empty(), "the decision sees its own family's only");
-            shared_halves("F1", 10_00)(accumulators, assigned)
+        let outcome = ledger.settle(event, |seen: &Seen, assigned: &Assigned| {
+            assert!(seen.booked.is_empty(), "the decision sees its own family's only");
+            shared_halves("F1", 10_00)(seen, assigned)
         });
         let error = outcome.unwrap_err();
         assert!(matches!(&error, SettleError::OtherFamily(key) if key.owner == Owner::Family("F1".into())));
@@ -354,11 +353,11 @@ fn every_term_has_its_own_order() {
     for (number, term) in terms.iter().enumerate() {
         let (year, term) = (2020 + i16::try_from(number).unwrap(), term.clone());
         let event = settle_event(&format!("m{number}"), "p1", &format!("v{number}"), 10_00);
-        let committed = ledger.settle(event, move |accumulators: &Accumulators, assigned: &Assigned| {
+        let committed = ledger.settle(event, move |seen: &Seen, assigned: &Assigned| {
             let key = AccumulatorKey { term: term.clone(), subject: "MRI".into(), ..paid_key(2026) };
-            let before = accumulators.get(&key);
+            let before = seen.booked.get(&key);
             let after = before.plus(Money::from_units(1)).unwrap();
-            let mut decision = halves(year, 10_00)(&Accumulators::default(), assigned)?;
+            let mut decision = halves(year, 10_00)(&Seen::default(), assigned)?;
             decision.accumulators = vec![bedside_claim::AccumulatorChange { key, before, after }];
             Ok::<_, Infallible>(decision)
         });
@@ -422,8 +421,8 @@ fn what_does_not_fit_books_nothing() {
     ];
     for (change, expected) in cases {
         let decide = halves(2026, 10_00);
-        let outcome = ledger.settle(settle_event("m1", "p1", "v1", 10_00), move |accumulators, assigned| {
-            let mut decision = decide(accumulators, assigned).unwrap();
+        let outcome = ledger.settle(settle_event("m1", "p1", "v1", 10_00), move |seen, assigned| {
+            let mut decision = decide(seen, assigned).unwrap();
             change(&mut decision);
             Ok::<_, Infallible>(decision)
         });

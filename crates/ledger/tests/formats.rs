@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bedside_claim::{Accumulators, Owner};
+use bedside_claim::Owner;
 use bedside_ledger::*;
 
 fn fixtures() -> PathBuf {
@@ -100,16 +100,17 @@ fn holds(version: &str) {
         message: stored.message.clone(),
         person: stored.person.clone(),
         family_no: Some("F1".into()),
+        hold_id: None,
         mdtrt_id: stored.mdtrt_id.clone(),
         booked_at_ms: 1,
         request: stored.request.clone(),
     };
-    let never = |_: &Accumulators, _: &Assigned| -> Result<Decision, Infallible> { panic!("it is booked") };
+    let never = |_: &Seen, _: &Assigned| -> Result<Decision, Infallible> { panic!("it is booked") };
     let again = ledger.settle(event.clone(), never).unwrap();
     assert_eq!(again, Committed::Replayed(stored.receipt()));
     let message = MessageKey { msgid: "after".into(), ..event.message };
     let event = SettleEvent { message, mdtrt_id: "after".into(), ..event };
-    let decide = |_: &Accumulators, _: &Assigned| {
+    let decide = |_: &Seen, _: &Assigned| {
         Ok::<_, Infallible>(Decision {
             benefit_year: 2026,
             medfee_sumamt: bedside_claim::Money::ZERO,

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Ledger, LedgerConfig,
-    MessageKey, PersonKey, Posting, SettleError, SettleEvent, read_journal,
+    MessageKey, PersonKey, Posting, Seen, SettleError, SettleEvent, read_journal,
 };
 use proptest::prelude::*;
 
@@ -34,6 +34,7 @@ fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, request: &str) -> Set
         message: message(msgid),
         person: person(psn_no),
         family_no: None,
+        hold_id: None,
         mdtrt_id: mdtrt_id.into(),
         booked_at_ms: 17,
         request: request.as_bytes().to_vec(),
@@ -41,12 +42,12 @@ fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, request: &str) -> Set
 }
 
 /// A plan that pays up to what is left of a cap; the patient pays the rest.
-fn decide(amount: i64) -> impl Fn(&Accumulators, &Assigned) -> Result<Decision, &'static str> + Clone + Send {
-    move |accumulators, assigned| {
+fn decide(amount: i64) -> impl Fn(&Seen, &Assigned) -> Result<Decision, &'static str> + Clone + Send {
+    move |seen, assigned| {
         if amount > 9_000 {
             return Err("too dear");
         }
-        let before = accumulators.get(&key());
+        let before = seen.booked.get(&key());
         let paid = amount.min(CAP - before.units());
         let after = Money::from_units(before.units() + paid);
         let posting =

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money, Owner};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money, Owner};
 
 use super::memory::MemoryStore;
 use super::{DiskStore, Store};
@@ -31,15 +31,16 @@ fn settle(group: &mut Group<'_>, msgid: &str, mdtrt_id: &str) -> Result<Committe
         message: message(msgid),
         person: PersonKey { tenant: "t".into(), psn_no: "p".into() },
         family_no: Some("F".into()),
+        hold_id: None,
         mdtrt_id: mdtrt_id.into(),
         booked_at_ms: 5,
         request: mdtrt_id.as_bytes().to_vec(),
     };
-    group.settle(event, |accumulators: &Accumulators, assigned: &Assigned| {
+    group.settle(event, |seen: &Seen, assigned: &Assigned| {
         let changes = [Owner::Person, Owner::Family("F".into())].map(|owner| {
             let of_year = AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid);
             let key = AccumulatorKey { owner, ..of_year };
-            let before = accumulators.get(&key);
+            let before = seen.booked.get(&key);
             AccumulatorChange { key, before, after: Money::from_units(before.units() + 1) }
         });
         let paid = changes[1].after.units();

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
 use bedside_ledger::*;
 
 pub const CAP_YEAR: i64 = 100_00;
@@ -31,6 +31,7 @@ pub fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> Sett
         message: message(msgid),
         person: person(psn_no),
         family_no: None,
+        hold_id: None,
         mdtrt_id: mdtrt_id.into(),
         booked_at_ms: 1_780_000_000_000,
         request: format!("settle {psn_no} {mdtrt_id} {fen}").into_bytes(),
@@ -66,10 +67,10 @@ pub fn paid_key(benefit_year: i16) -> AccumulatorKey {
 pub fn halves(
     benefit_year: i16,
     fen: i64,
-) -> impl Fn(&Accumulators, &Assigned) -> Result<Decision, Infallible> + Send + Clone + 'static {
-    move |accumulators, assigned| {
+) -> impl Fn(&Seen, &Assigned) -> Result<Decision, Infallible> + Send + Clone + 'static {
+    move |seen, assigned| {
         let key = paid_key(benefit_year);
-        let before = accumulators.get(&key);
+        let before = seen.booked.get(&key);
         let paid = (fen / 2).min(CAP_YEAR - before.units());
         let after = Money::from_units(before.units() + paid);
         let posting =

@@ -1,6 +1,7 @@
 //! Bugs planted in the ledger, each to be caught by the check that is there for it, by name.
 //!
-//! `cargo test -p bedside-ledger --features planted-bugs --test planted`. Alone in its file, because it forks.
+//! `cargo test -p bedside-ledger --features planted-bugs --test planted`. Alone in its file, because it forks. Each bug lives in
+//! child processes of the thread that plants it, so that several are tried at once.
 
 #![cfg(target_os = "linux")]
 // Amounts are in fen, grouped as yuan and fen; test support is not a test to the lint.
@@ -12,6 +13,9 @@ mod ward;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use ward::rules::RULES;
 use ward::shim::{Fault, run};
@@ -107,7 +111,6 @@ fn planted_in(source: &Path, into: &mut BTreeSet<String>) {
     }
 }
 
-/// One test, because the bug is set for all children of the process.
 #[test]
 fn every_planted_bug_is_caught_by_name() {
     for (rule, _) in RULES {
@@ -121,17 +124,27 @@ fn every_planted_bug_is_caught_by_name() {
     let listed: BTreeSet<String> = BUGS.iter().map(|(bug, _)| (*bug).to_owned()).collect();
     assert_eq!(asked, listed, "every bug in the source has its catcher here, and the other way round");
 
-    let mut missed = Vec::new();
-    for (bug, catcher) in BUGS {
-        *PLANTED.lock().unwrap() = Some(bug);
-        match caught(*catcher) {
-            Ok(()) => missed.push(format!("{bug} by {catcher:?}")),
-            Err(what) => {
-                println!("{bug}: caught by {catcher:?}: {}", what.lines().next().unwrap_or_default())
-            }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((bug, catcher)) = BUGS.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    PLANTED.set(Some(bug));
+                    match caught(*catcher) {
+                        Ok(()) => missed.lock().unwrap().push(format!("{bug} by {catcher:?}")),
+                        Err(what) => {
+                            println!(
+                                "{bug}: caught by {catcher:?}: {}",
+                                what.lines().next().unwrap_or_default()
+                            );
+                        }
+                    }
+                }
+            });
         }
-    }
-    *PLANTED.lock().unwrap() = None;
+    });
+    let missed = missed.into_inner().unwrap();
     assert!(missed.is_empty(), "not caught: {missed:#?}");
     println!("{} planted bugs, all caught", BUGS.len());
 }

@@ -8,13 +8,14 @@
 pub mod rules;
 pub mod shim;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, mpsc};
 
 use bedside_ledger::*;
 
@@ -435,8 +436,10 @@ pub fn look_at(dir: &Path, acknowledged: &Acknowledged) -> Result<Found, String>
     check_ledger(&ledger, acknowledged).map(|()| Found::Whole)
 }
 
-/// The bug that children get, in a program built with the feature `planted-bugs`.
-pub static PLANTED: Mutex<Option<&str>> = Mutex::new(None);
+thread_local! {
+    /// The bug that children of this thread get, in a program built with the feature `planted-bugs`.
+    pub static PLANTED: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
 
 /// The processes that this program starts of itself, by the name of the test that they run.
 pub const CHILD: &str = "child";
@@ -471,7 +474,7 @@ pub fn child() {
 /// A process of this program in a role, not started yet.
 pub fn child_in(dir: &Path, role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    if let Some(bug) = &*PLANTED.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(bug) = PLANTED.get() {
         command.env("BEDSIDE_PLANTED", bug);
     }
     command

@@ -21,6 +21,12 @@ pub enum PackProblem {
     /// Not TOML, an unknown or missing key, a value of the wrong type.
     #[error("{0}")]
     Syntax(String),
+    /// A text with a line break, an escape or another control character.
+    #[error("`{place}`: has a control character, texts are one line of plain characters")]
+    ControlCharacter {
+        /// The key whose value, or a key in whose table, has one.
+        place: String,
+    },
     /// The file lies where no pack belongs.
     #[error(
         "does not lie in a folder `authority/product/`, `authority/programmes/` or `authority/catalogue/`"

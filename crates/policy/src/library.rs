@@ -675,7 +675,29 @@ fn files_below(root: &Path) -> Result<BTreeMap<String, String>, PackError> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, PackProblem> {
-    toml::from_str(text).map_err(|error| PackProblem::Syntax(error.to_string().trim_end().to_owned()))
+    let syntax = |error: toml::de::Error| PackProblem::Syntax(error.to_string().trim_end().to_owned());
+    let parsed = toml::from_str(text).map_err(syntax)?;
+    no_control_characters("", &toml::Value::Table(toml::from_str(text).map_err(syntax)?))?;
+    Ok(parsed)
+}
+
+/// A pack's texts are shown on terminals and printed on statements as they are: an escape sequence in one could move the
+/// cursor over an amount.
+fn no_control_characters(place: &str, value: &toml::Value) -> Result<(), PackProblem> {
+    let inside = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
+    match value {
+        toml::Value::String(text) if text.chars().any(char::is_control) => {
+            Err(PackProblem::ControlCharacter { place: place.to_owned() })
+        }
+        toml::Value::Array(values) => values.iter().try_for_each(|value| no_control_characters(place, value)),
+        toml::Value::Table(table) => table.iter().try_for_each(|(key, value)| {
+            if key.chars().any(char::is_control) {
+                return Err(PackProblem::ControlCharacter { place: place.to_owned() });
+            }
+            no_control_characters(&inside(key), value)
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn unreadable(file: &str, error: &dyn std::fmt::Display) -> PackError {

@@ -41,6 +41,11 @@ fn catalogue_item(line: usize, row: &ItemRow) -> Checked<(Arc<str>, CatalogueIte
         let rate = number(place(column), text, Rate::parse)?;
         in_range(&place(column), text, (Rate::ZERO..=Rate::ONE).contains(&rate), "0 to 1").map(|()| rate)
     };
+    for (column, text) in [("hilist_code", &row.hilist_code), ("hilist_name", &row.hilist_name)] {
+        if text.chars().any(char::is_control) {
+            return Err(PackProblem::ControlCharacter { place: place(column) });
+        }
+    }
     let level = CatalogueLevel::from_code(&row.chrgitm_lv).ok_or_else(|| PackProblem::UnknownWord {
         place: place("chrgitm_lv"),
         word: row.chrgitm_lv.clone(),

@@ -1,0 +1,216 @@
+//! Notes, checkpoints, receipts and sums: what is accepted, and that nothing changed is.
+
+#![allow(clippy::unwrap_used)]
+
+use bedside_receipt::merkle::{Hash, Tree, leaf_hash, node_hash};
+use bedside_receipt::*;
+use proptest::prelude::*;
+
+/// The key and the note of the signed-note documentation of Go.
+const NEUMANN: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+const NEUMANN_SECRET: [u8; 32] = [
+    0x81, 0x0A, 0x14, 0x02, 0xD5, 0x14, 0x6C, 0x8D, 0x84, 0xF2, 0x44, 0x33, 0x30, 0xF5, 0x40, 0x80, 0xEB,
+    0xF9, 0x8E, 0xE1, 0x7D, 0x9C, 0x74, 0xF6, 0x25, 0x2F, 0xC5, 0xD5, 0xC7, 0x28, 0x31, 0x73,
+];
+const NEUMANN_TEXT: &str = "If you think cryptography is the answer to your problem,\n\
+                            then you don't know what your problem is.\n";
+const NEUMANN_SIGNATURE: &str = "\u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+fn key() -> SigningKey {
+    SigningKey::new("example.com/ward", &[7; 32]).unwrap()
+}
+
+/// One field of a message.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 & 0x7F | 2];
+    if number >= 16 {
+        bytes = vec![(number << 3) & 0x7F | 0x80 | 2, number >> 4];
+    }
+    let length = value.len();
+    bytes.extend([u8::try_from(length & 0x7F).unwrap() | 0x80, u8::try_from(length >> 7).unwrap()]);
+    bytes.extend_from_slice(value);
+    bytes
+}
+
+fn message(fields: &[(u8, &str)]) -> Vec<u8> {
+    fields.iter().flat_map(|(number, text)| field(*number, text.as_bytes())).collect()
+}
+
+/// Two lines, two payers: 100.00 + 50.00 in scope and out, 60.00 by basic insurance, 10.00 by a policy.
+fn answer(setlinfo_cash: &str) -> Vec<u8> {
+    let info = message(&[
+        (1, "150.00"),
+        (2, "50.00"),
+        (5, "100.00"),
+        (7, "60.00"),
+        (14, "60.00"),
+        (15, "10.00"),
+        (17, "80.00"),
+        (18, "5.00"),
+        (19, setlinfo_cash),
+    ]);
+    let payments =
+        [message(&[(1, "basic_insurance"), (8, "60.00")]), message(&[(1, "commercial"), (8, "10.00")])];
+    let lines = [
+        message(&[(5, "100.00"), (9, "100.00"), (13, "60.00"), (13, "10.00"), (15, "5.00"), (16, "25.00")]),
+        message(&[(5, "50.00"), (6, "50.00"), (13, "0.00"), (13, "0.00"), (16, "50.00")]),
+    ];
+    let mut bytes = message(&[(1, "S0000000000000002"), (5, "2026-03-02 09:00:00")]);
+    bytes.extend(field(8, &info));
+    payments.iter().for_each(|it| bytes.extend(field(9, it)));
+    lines.iter().for_each(|it| bytes.extend(field(10, it)));
+    bytes
+}
+
+/// The receipt of the second of three records.
+fn receipt(answer: Vec<u8>, first: Hash, size: u64, time: &str) -> Receipt {
+    let mut receipt = Receipt {
+        sequence: 2,
+        booked_at_ms: 1_780_000_000_000,
+        answer,
+        salt: [3; 32],
+        record_hash: [4; 32],
+        inclusion_proof: vec![first],
+        checkpoint: String::new(),
+        consistency: None,
+    };
+    let mut root = node_hash(&first, &receipt.leaf());
+    if size == 3 {
+        let third = leaf_hash(b"third");
+        receipt.inclusion_proof.push(third);
+        root = node_hash(&root, &third);
+    }
+    receipt.checkpoint = Checkpoint::sign(&Tree { size, root }, time, &key());
+    receipt
+}
+
+const MORNING: &str = "2026-03-02T01:00:00.000Z";
+const EVENING: &str = "2026-03-02T10:00:00.000Z";
+
+#[test]
+fn a_note_of_another_program_is_read_and_written_the_same() {
+    let public: PublicKey = NEUMANN.parse().unwrap();
+    let note = format!("{NEUMANN_TEXT}\n{NEUMANN_SIGNATURE}");
+    assert_eq!(public.open(&note), Ok(NEUMANN_TEXT));
+    let signing = SigningKey::new("PeterNeumann", &NEUMANN_SECRET).unwrap();
+    assert_eq!(signing.public().to_string(), NEUMANN);
+    assert_eq!(signing.sign(NEUMANN_TEXT), note);
+    // a witness's line beside it, before or behind, is passed over
+    let witness = key().sign(NEUMANN_TEXT);
+    let witness = witness.strip_prefix(NEUMANN_TEXT).unwrap().trim_start();
+    assert_eq!(public.open(&format!("{NEUMANN_TEXT}\n{witness}{NEUMANN_SIGNATURE}")), Ok(NEUMANN_TEXT));
+    assert_eq!(public.open(&format!("{NEUMANN_TEXT}\n{witness}")), Err(NoteError::Unsigned));
+    assert!(!format!("{signing:?}").contains("129"), "a key does not print its secret");
+}
+
+#[test]
+fn a_key_is_written_in_one_way() {
+    let text = key().public().to_string();
+    assert_eq!(text.parse::<PublicKey>().unwrap().to_string(), text);
+    for wrong in
+        ["", "a", "a+b", "a+00000000+AAAA", "a b+c74f20a3+AR", &text.to_uppercase(), &text[..text.len() - 4]]
+    {
+        assert!(wrong.parse::<PublicKey>().is_err(), "{wrong}");
+    }
+    // the all-zero point has small order
+    assert!("a+00000000+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".parse::<PublicKey>().is_err());
+    assert!(SigningKey::new("a name", &[1; 32]).is_err() && SigningKey::new("", &[1; 32]).is_err());
+}
+
+#[test]
+fn a_checkpoint_is_signed_text_and_nothing_else() {
+    let public = key().public();
+    let tree = Tree { size: 20_852_163, root: [9; 32] };
+    let note = Checkpoint::sign(&tree, MORNING, &key());
+    let expected = Checkpoint { origin: "example.com/ward".to_owned(), tree, time: MORNING.to_owned() };
+    assert_eq!(Checkpoint::open(&note, &public), Ok(expected));
+    let other = SigningKey::new("example.com/ward", &[8; 32]).unwrap().public();
+    assert_eq!(Checkpoint::open(&note, &other), Err(NoteError::Unsigned));
+    assert_eq!(Checkpoint::open(&note.replace("20852163", "20852164"), &public), Err(NoteError::Signature));
+    for text in [
+        "example.com/ward\n1\n",
+        "example.com/ward\n01\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n",
+        "other\n1\nCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\n",
+    ] {
+        assert_eq!(Checkpoint::open(&key().sign(text), &public), Err(NoteError::Form), "{text}");
+    }
+}
+
+#[test]
+fn a_receipt_proves_its_answer_and_nothing_changed_does() {
+    let public = key().public();
+    let receipt = receipt(answer("75.00"), leaf_hash(b"first"), 2, MORNING);
+    let proved = receipt.verify(&public).unwrap();
+    assert_eq!((proved.checkpoint.tree.size, proved.added.lines), (2, 2));
+    assert_eq!(proved.added.setl_id, "S0000000000000002");
+    assert_eq!(proved.added.medfee_sumamt.to_string(), "150.00");
+    let file = receipt.to_json();
+    assert_eq!(Receipt::from_json(file.as_bytes()).unwrap(), receipt);
+    assert!(Receipt::from_json(file.replace("receipt/1", "receipt/2").as_bytes()).is_err());
+    assert!(Receipt::from_json(file.replace("\"2\"", "\"02\"").as_bytes()).is_err());
+    assert!(Receipt::from_json(file.replace("\"salt\"", "\"pepper\"").as_bytes()).is_err());
+
+    let changed = |change: fn(&mut Receipt)| {
+        let mut changed = receipt.clone();
+        change(&mut changed);
+        changed.verify(&public)
+    };
+    assert_eq!(changed(|it| it.sequence = 1), Err(NotProved::NotIncluded));
+    assert_eq!(changed(|it| it.sequence = 0), Err(NotProved::NotIncluded));
+    assert_eq!(changed(|it| it.booked_at_ms += 1), Err(NotProved::NotIncluded));
+    assert_eq!(changed(|it| it.salt[0] ^= 1), Err(NotProved::NotIncluded));
+    assert_eq!(changed(|it| it.record_hash[0] ^= 1), Err(NotProved::NotIncluded));
+    assert_eq!(changed(|it| it.inclusion_proof.clear()), Err(NotProved::NotIncluded));
+    for at in 0..receipt.answer.len() {
+        let mut changed = receipt.clone();
+        changed.answer[at] ^= 1;
+        assert_eq!(changed.verify(&public), Err(NotProved::NotIncluded), "byte {at}");
+    }
+}
+
+/// An answer that its ledger really holds, but that is wrong by a fen.
+#[test]
+fn a_settlement_that_is_off_by_a_fen_is_named() {
+    let receipt = receipt(answer("75.01"), leaf_hash(b"first"), 2, MORNING);
+    let wrong = receipt.verify(&key().public()).unwrap_err().to_string();
+    assert_eq!(wrong, "the settlement does not add up: `psn_cash_pay` over the lines: 75.01 is not 75.00");
+    assert!(add_up(&answer("75.0.0")).is_err() && add_up(&answer("7500000000000000000000")).is_err());
+    assert!(add_up(&answer("-75.00")).is_err() && add_up(&answer("75.001")).is_err());
+    assert!(add_up(b"no message").is_err());
+}
+
+#[test]
+fn a_later_receipt_shows_whether_history_stands() {
+    let public = key().public();
+    let first = leaf_hash(b"first");
+    let earlier = receipt(answer("75.00"), first, 2, MORNING);
+    let mut later = receipt(answer("75.00"), first, 3, EVENING);
+    assert_eq!(earlier.continued_by(&later, &public), Ok(Continued::NoProof));
+    later.consistency = Some((2, vec![leaf_hash(b"third")]));
+    assert_eq!(earlier.continued_by(&later, &public), Ok(Continued::Proved));
+    assert_eq!(earlier.continued_by(&earlier, &public), Ok(Continued::Proved));
+    assert_eq!(later.continued_by(&earlier, &public), Ok(Continued::OtherOrder));
+    // taken back to two records, and answered from there in the evening
+    let shrunk = receipt(answer("75.00"), first, 2, EVENING);
+    let longer = receipt(answer("75.00"), first, 3, MORNING);
+    let rolled_back = |why| Ok(Continued::RolledBack(why));
+    assert_eq!(longer.continued_by(&shrunk, &public), rolled_back(RollBack::Shrunk));
+    // the record before ours was replaced
+    let replaced = receipt(answer("75.00"), leaf_hash(b"another"), 2, EVENING);
+    assert_eq!(earlier.continued_by(&replaced, &public), rolled_back(RollBack::OtherRoot));
+    // ours was
+    let mut other = answer("75.00");
+    other.extend(message(&[(7, "2026")]));
+    let other = receipt(other, first, 2, EVENING);
+    assert_eq!(earlier.continued_by(&other, &public), rolled_back(RollBack::OtherRecord));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), note in "\\PC{0,80}(\n\n\u{2014} a [A-Za-z0-9+/=]{0,12}\n)?") {
+        let _ = add_up(&bytes);
+        let _ = Receipt::from_json(&bytes);
+        let _ = note.parse::<PublicKey>();
+        let _ = key().public().open(&note);
+    }
+}

@@ -346,9 +346,11 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
         persons,
         accounts,
         receivables,
+        leaves,
     } = verification;
+    let root = leaves.root(*records).map_or_else(String::new, |root| hex(&root));
     let mut text = format!(
-        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {persons} persons\nhash {}\n",
+        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {persons} persons\nhash {}\nroot {root}\n",
         hex(hash)
     );
     for (account, amount) in accounts {
@@ -373,6 +375,7 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
     json!({
         "records": verification.records,
         "hash": hex(&verification.hash),
+        "root": verification.leaves.root(verification.records).map(|root| hex(&root)),
         "settlements": verification.settlements,
         "cancellations": verification.cancellations,
         "reversals": verification.reversals,

@@ -29,6 +29,7 @@ use crate::segments::ReadError;
 use crate::shared::{Health, Shared};
 use crate::store::{DiskStore, Store};
 use crate::tables::{Overlay, RowChanges, TablesError};
+use crate::tree::{Edge, Leaf};
 
 /// A group is closed once it holds so many bytes: what a group keeps in memory is bounded by this and one record.
 const GROUP_BYTES: usize = 8 << 20;
@@ -218,6 +219,7 @@ impl Group<'_> {
             accumulators: decision.accumulators,
             request: event.request,
             answer: Arc::from(decision.answer),
+            salt: None,
         })
         .map_err(SettleError::from)
     }
@@ -390,8 +392,9 @@ impl Group<'_> {
         Ok(own.then_some((record, row)))
     }
 
-    /// Drafts a record and what it changes in the rows: both or neither.
+    /// Salts a record and drafts it and what it changes in the rows: both or neither.
     fn book(&mut self, record: Record) -> Result<Committed, BookingError> {
+        let record = Record { salt: Some(self.store.salt(record.sequence)), ..record };
         let payload = record.encode()?;
         if let Some(bytes) = self.draft.new_segment_for(&payload)
             && !self.is_ample
@@ -401,8 +404,10 @@ impl Group<'_> {
         }
         let position = self.draft.next_position(&payload);
         let changes = booking::changes_of(&self.rows, &record, position)?;
+        let edge = Edge::of(&self.rows, record.sequence - 1)?;
         self.draft.push(&payload)?;
         self.rows.changes.extend(changes);
+        self.rows.changes.extend(edge.append(Leaf::of(&record, &self.draft.place().hash).hash));
         let receipt = record.receipt();
         self.booked.insert(record.sequence, (Arc::new(record), position));
         Ok(Committed::New(receipt))
@@ -443,6 +448,7 @@ fn nothing_of(message: MessageKey, person: PersonKey) -> Record {
         accumulators: Vec::new(),
         request: Vec::new(),
         answer: Arc::from([]),
+        salt: None,
     }
 }
 

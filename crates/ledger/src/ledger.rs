@@ -106,6 +106,10 @@ impl Ledger {
         Ledger::start(open::open(config, disk, WholeTables::Rebuild, progress)?)
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
     /// What opening found and did.
     pub fn open_report(&self) -> &OpenReport {
         &self.inner.report

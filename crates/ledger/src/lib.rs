@@ -65,6 +65,7 @@ mod codec;
 mod committer;
 mod copy;
 mod event;
+mod evidence;
 #[cfg(test)]
 mod faults;
 mod frame;
@@ -78,6 +79,7 @@ mod progress;
 mod record;
 mod room;
 mod rows;
+mod salts;
 mod scan;
 mod seal;
 mod seen;
@@ -86,6 +88,7 @@ mod shared;
 mod source;
 mod store;
 mod tables;
+mod tree;
 mod verify;
 mod watch;
 
@@ -95,6 +98,7 @@ pub use event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, MessageRecord,
     PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, Status,
 };
+pub use evidence::{Evidence, Tree};
 pub use frame::Position;
 pub use ledger::Ledger;
 pub use node::Node;
@@ -107,4 +111,5 @@ pub use seen::{Reserved, Seen};
 pub use segments::{Damage, ReadError};
 pub use shared::{Health, LedgerConfig};
 pub use tables::TablesError;
+pub use tree::Leaves;
 pub use verify::{Broken, Verification, VerifyError, verify_journal};

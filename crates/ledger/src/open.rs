@@ -17,11 +17,13 @@ use crate::planted;
 use crate::progress::Progress;
 use crate::room::{FreeBytes, Room, free_bytes};
 use crate::rows::Applied;
+use crate::salts::Salts;
 use crate::scan::{Place, Scanner};
 use crate::seal;
 use crate::segments::{Found, ReadError, Segments, Tail};
 use crate::shared::{LedgerConfig, Shared};
 use crate::tables::{Overlay, Tables, TablesError};
+use crate::tree::{Edge, Leaf};
 use crate::watch::Watch;
 
 /// Records applied to the tables in one batch while opening.
@@ -246,6 +248,7 @@ pub(crate) fn open(
     let room = Room::open(&config.dir, config.segment_bytes, disk.free).map_err(io_at(&config.dir))?;
     sync_dir(&config.dir).map_err(io_at(&config.dir))?;
     let room = Arc::new(room);
+    let salts = Salts::new().map_err(io_at(&config.dir))?;
     let writer = Writer::open(&journal_dir, config.segment_bytes, place, disk.wrap, Arc::clone(&room))
         .map_err(io_at(&journal_dir))?;
     let shared = Shared {
@@ -254,6 +257,7 @@ pub(crate) fn open(
         tables,
         checkpoint,
         room,
+        salts,
         watch: Watch::default(),
         tip: RwLock::new(place),
         stopped: OnceLock::new(),
@@ -384,6 +388,8 @@ fn apply_rest(
                 OpenError::Contradiction { sequence: record.sequence, source: error.into() }
             })?;
             rows.changes.extend(changes);
+            let edge = Edge::of(&rows, record.sequence - 1).map_err(OpenError::Tables)?;
+            rows.changes.extend(edge.append(Leaf::of(&record, &frame.hash).hash));
             last = Some(frame.position);
             replayed += 1;
         }

@@ -1,5 +1,5 @@
-//! One booked fact and its bytes: versions 2 and 3 of the payload that `docs/ledger-format.md` describes, and version 1 to
-//! read.
+//! One booked fact and its bytes: version 4 of the payload that `docs/ledger-format.md` describes, and the earlier ones
+//! to read.
 //!
 //! Must not know where the bytes lie. Invariant: `decode(encode(record)) == record`, and no other byte string of that
 //! version decodes to the same record. A new field is a new version; an old version is read for ever.
@@ -17,9 +17,11 @@ use crate::event::{
 /// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
-const VERSION: u8 = 2;
-/// Reversals and tombstones alone; otherwise as version 2, so that a ledger without them is as it was.
+const VERSION: u8 = 4;
+/// Reversals and tombstones alone, before there was a salt.
 const VERSION_OF_REVERSALS: u8 = 3;
+/// Settlements and cancellations alone, before there was a salt.
+const VERSION_OF_BUCKETS: u8 = 2;
 /// Accumulators were the person's own, by benefit year, of four measures and without subjects.
 const VERSION_OF_YEARS: u8 = 1;
 const SETTLEMENT: u8 = 1;
@@ -86,6 +88,8 @@ pub struct Record {
     pub request: Vec<u8>,
     /// The answer.
     pub answer: Arc<[u8]>,
+    /// What its leaf in the tree is salted with; nothing in records of before there was a tree.
+    pub salt: Option<[u8; 32]>,
 }
 
 impl fmt::Debug for Record {
@@ -161,9 +165,10 @@ impl Record {
     /// [`TooLarge`] when a text is longer than [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX) or the whole longer than
     /// [`PAYLOAD_BYTES_MAX`].
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
-        let mut out = Encoder::with(match self.entry {
-            Entry::Settlement | Entry::Cancellation { .. } => VERSION,
-            Entry::Reversal { .. } | Entry::Tombstone { .. } => VERSION_OF_REVERSALS,
+        let mut out = Encoder::with(match (&self.salt, &self.entry) {
+            (Some(_), _) => VERSION,
+            (None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
+            (None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
         });
         match &self.entry {
             Entry::Settlement => out.u8(SETTLEMENT),
@@ -202,6 +207,9 @@ impl Record {
         }
         out.bytes("request", &self.request)?;
         out.bytes("answer", &self.answer)?;
+        if let Some(salt) = &self.salt {
+            out.raw(salt);
+        }
         let bytes = out.finish();
         if bytes.len() > PAYLOAD_BYTES_MAX {
             return Err(TooLarge { field: "record", bytes: bytes.len(), limit: PAYLOAD_BYTES_MAX });
@@ -217,15 +225,17 @@ impl Record {
         let mut input = Decoder::of(payload);
         let version = input.u8("version")?;
         let decode_key: fn(&mut Decoder<'_>) -> _ = match version {
-            VERSION | VERSION_OF_REVERSALS => decode_key,
+            VERSION | VERSION_OF_REVERSALS | VERSION_OF_BUCKETS => decode_key,
             VERSION_OF_YEARS => decode_key_of_year,
             _ => return Err(Malformed("version")),
         };
         let entry = match (version, input.u8("entry")?) {
-            (VERSION | VERSION_OF_YEARS, SETTLEMENT) => Entry::Settlement,
-            (VERSION | VERSION_OF_YEARS, CANCELLATION) => Entry::Cancellation { of: input.u64("cancels")? },
-            (VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
-            (VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
+            (VERSION | VERSION_OF_BUCKETS | VERSION_OF_YEARS, SETTLEMENT) => Entry::Settlement,
+            (VERSION | VERSION_OF_BUCKETS | VERSION_OF_YEARS, CANCELLATION) => {
+                Entry::Cancellation { of: input.u64("cancels")? }
+            }
+            (VERSION | VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
+            (VERSION | VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
             _ => return Err(Malformed("entry")),
         };
         let booked_at_ms = input.i64("booked_at_ms")?;
@@ -256,6 +266,7 @@ impl Record {
         }
         let request = input.bytes("request")?.to_vec();
         let answer = Arc::from(input.bytes("answer")?);
+        let salt = if version == VERSION { Some(input.array("salt")?) } else { None };
         input.end("record")?;
         Ok(Record {
             sequence,
@@ -270,6 +281,7 @@ impl Record {
             accumulators,
             request,
             answer,
+            salt,
         })
     }
 }
@@ -445,6 +457,7 @@ mod tests {
             accumulators in proptest::collection::vec(change(), 0..5),
             request in proptest::collection::vec(any::<u8>(), 0..200),
             answer in proptest::collection::vec(any::<u8>(), 0..200),
+            salt in proptest::option::of(any::<[u8; 32]>()),
         ) -> Record {
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
             Record {
@@ -460,6 +473,7 @@ mod tests {
                 accumulators,
                 request,
                 answer: Arc::from(answer),
+                salt,
             }
         }
     }
@@ -481,7 +495,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), entry in 0u8..4) {
             let _ = Record::decode(1, &bytes);
-            for version in [VERSION_OF_YEARS, VERSION] {
+            for version in VERSION_OF_YEARS..=VERSION {
                 if bytes.len() > 2 {
                     (bytes[0], bytes[1]) = (version, entry);
                     let _ = Record::decode(1, &bytes);
@@ -494,7 +508,7 @@ mod tests {
             let mut payload = record.encode().unwrap();
             let at = at.index(payload.len());
             payload[at] = byte;
-            if payload[0] == VERSION && let Ok(decoded) = Record::decode(record.sequence, &payload) {
+            if payload[0] > VERSION_OF_YEARS && let Ok(decoded) = Record::decode(record.sequence, &payload) {
                 prop_assert_eq!(decoded.encode().unwrap(), payload);
             }
         }
@@ -519,6 +533,7 @@ mod tests {
             accumulators,
             request: b"req".to_vec(),
             answer: Arc::from(*b"ok"),
+            salt: None,
         }
     }
 
@@ -556,9 +571,9 @@ mod tests {
         assert_eq!(Record::decode(7, &no_such_measure), Err(Malformed("measure")));
     }
 
-    /// Version 2 as it lies on disks: this text changes only together with a new version.
+    /// Version 2 as it lies on disks: it is read for ever.
     #[test]
-    fn version_2_is_these_bytes() {
+    fn version_2_was_these_bytes() {
         let head = BEFORE_THE_ACCUMULATORS.concat();
         let of_year = AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid);
         let key = |owner: Owner, term: Term, measure: Measure, subject: &str| {
@@ -581,9 +596,9 @@ mod tests {
         assert_eq!(Record::decode(7, &expected).unwrap(), record);
     }
 
-    /// Version 3 as it lies on disks: what version 2 does not have, and nothing that it has.
+    /// Version 3 as it lies on disks: what version 2 does not have, and nothing that it has. It is read for ever.
     #[test]
-    fn version_3_is_these_bytes() {
+    fn version_3_was_these_bytes() {
         let behind_the_entry = BEFORE_THE_ACCUMULATORS[2..].concat();
         let mut record = Record { entry: Entry::Reversal { of: 5 }, ..cancellation(Vec::new()) };
         let reversal = hex(&["03", "03", "0500000000000000", &behind_the_entry, "00000000", BEHIND]);
@@ -596,6 +611,25 @@ mod tests {
         for (version, entry) in [("03", "02"), ("02", "03"), ("01", "03")] {
             let other = hex(&[version, entry, "0500000000000000", &behind_the_entry, "00000000", BEHIND]);
             assert_eq!(Record::decode(7, &other), Err(Malformed("entry")), "{version} {entry}");
+        }
+    }
+
+    /// Version 4 as it lies on disks: every entry, and a salt. This text changes only together with a new version.
+    #[test]
+    fn version_4_is_these_bytes() {
+        let behind_the_entry = BEFORE_THE_ACCUMULATORS[2..].concat();
+        for (entry, bytes) in [
+            (Entry::Settlement, "01"),
+            (Entry::Cancellation { of: 5 }, "020500000000000000"),
+            (Entry::Reversal { of: 5 }, "030500000000000000"),
+            (Entry::Tombstone { omsgid: "m0".into() }, "04026d30"),
+        ] {
+            let record = Record { entry, salt: Some([0xAB; 32]), ..cancellation(Vec::new()) };
+            let without = hex(&["04", bytes, &behind_the_entry, "00000000", BEHIND]);
+            let expected = [without.as_slice(), &[0xAB; 32]].concat();
+            assert_eq!(record.encode().unwrap(), expected);
+            assert_eq!(Record::decode(7, &expected).unwrap(), record);
+            assert_eq!(Record::decode(7, &without), Err(Malformed("salt")));
         }
     }
 
@@ -616,6 +650,7 @@ mod tests {
                 accumulators: Vec::new(),
                 request: Vec::new(),
                 answer: Arc::from([]),
+                salt: None,
             }
             .encode()
             .unwrap(),

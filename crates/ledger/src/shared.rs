@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::checkpoint::CheckpointFile;
 use crate::room::Room;
+use crate::salts::Salts;
 use crate::scan::Place;
 use crate::segments::Segments;
 use crate::tables::Tables;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) tables: Tables,
     pub(crate) checkpoint: CheckpointFile,
     pub(crate) room: Arc<Room>,
+    pub(crate) salts: Salts,
     pub(crate) watch: Watch,
     /// The end of what is on disk and in the tables. Held for writing while a group is applied.
     pub(crate) tip: RwLock<Place>,

@@ -21,6 +21,9 @@ pub(crate) trait Store: Rows {
     /// An empty group behind what is kept.
     fn draft(&self) -> Draft;
 
+    /// The salt of the record that will have that sequence.
+    fn salt(&self, sequence: u64) -> [u8; 32];
+
     /// The record of that sequence, which a row says lies at that position.
     fn record(&self, position: Position, sequence: u64) -> Result<Record, ReadError>;
 
@@ -57,6 +60,10 @@ impl Rows for DiskStore<'_> {
 impl Store for DiskStore<'_> {
     fn draft(&self) -> Draft {
         self.writer.draft()
+    }
+
+    fn salt(&self, sequence: u64) -> [u8; 32] {
+        self.shared.salts.of(sequence)
     }
 
     fn record(&self, position: Position, sequence: u64) -> Result<Record, ReadError> {

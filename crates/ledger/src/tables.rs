@@ -20,6 +20,7 @@ use crate::codec::Malformed;
 use crate::frame::{Hash, Position};
 use crate::planted;
 use crate::rows::{APPLIED_KEY, Applied};
+use crate::tree;
 
 /// Why the tables gave no answer. They hold nothing that the journal does not.
 #[derive(Debug, thiserror::Error)]
@@ -157,9 +158,10 @@ impl Tables {
         Ok(self.row(APPLIED_KEY)?.as_deref().map(Applied::decode).transpose()?)
     }
 
-    /// Whether an earlier release wrote them, whose rows are not read.
+    /// Whether an earlier release wrote them, whose rows are not read, or applied the last records, without their tree.
     pub(crate) fn outdated(&self) -> Result<bool, TablesError> {
-        Ok(self.row(APPLIED_KEY)?.as_deref().is_some_and(Applied::is_outdated))
+        let Some(body) = self.row(APPLIED_KEY)? else { return Ok(false) };
+        Ok(Applied::is_outdated(&body) || !tree::reaches(self, Applied::decode(&body)?.sequence)?)
     }
 
     /// Reads every row and compares them with what was written, up to `applied` (nothing: a new store).

@@ -21,6 +21,8 @@ use crate::scan::{Place, Scanner};
 use crate::segments::{Damage, Frame, ReadError, damaged};
 use crate::shared::Shared;
 use crate::source::Source;
+use crate::tables::Rows;
+use crate::tree::{Leaf, Leaves};
 
 /// What a verified ledger holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Verification {
     pub accounts: BTreeMap<Arc<str>, Money>,
     /// What each hospital is owed, by tenant and `fixmedins_code`; sums to the sum of `accounts`.
     pub receivables: BTreeMap<(Arc<str>, Arc<str>), Money>,
+    /// The leaves of the tree over the records.
+    pub leaves: Leaves,
 }
 
 /// The first thing that is not as it must be.
@@ -174,6 +178,7 @@ struct Fold {
     persons: BTreeSet<PersonKey>,
     /// The accumulators, and the settlements that stand, by each bucket that they touch.
     shelves: BTreeMap<Shelf, (BTreeSet<u64>, Accumulators)>,
+    leaves: Leaves,
     accounts: BTreeMap<Arc<str>, i128>,
     receivables: BTreeMap<(Arc<str>, Arc<str>), i128>,
 }
@@ -202,6 +207,7 @@ impl Fold {
     fn add_frame(&mut self, frame: &Frame) -> Result<(), VerifyError> {
         let record = frame.record()?;
         let sequence = record.sequence;
+        self.leaves.push(Leaf::of(&record, &frame.hash).hash);
         self.add(record, frame.position).map_err(|broken| VerifyError::Record { sequence, broken })
     }
 
@@ -325,6 +331,7 @@ impl Fold {
             persons: self.persons.len() as u64,
             accounts,
             receivables,
+            leaves: self.leaves.clone(),
         })
     }
 
@@ -367,6 +374,9 @@ impl Fold {
             };
             let found = booking::bucket(tables, &person, bucket).map_err(ReadError::from)?;
             hold(found == expected, "the accumulators", latest)?;
+        }
+        for (key, body) in self.leaves.rows() {
+            hold(tables.row(&key).map_err(ReadError::Tables)? == body, "the tree", 0)?;
         }
         let mut found = 0u64;
         tables

@@ -42,6 +42,10 @@ impl Store for MemoryStore {
         Draft::behind(self.end.place(), u64::MAX)
     }
 
+    fn salt(&self, sequence: u64) -> [u8; 32] {
+        [sequence.to_le_bytes()[0]; 32]
+    }
+
     fn record(&self, position: Position, sequence: u64) -> Result<Record, ReadError> {
         match self.payloads.get(&position) {
             Some((kept, payload)) if *kept == sequence => Record::decode(sequence, payload)

@@ -5,6 +5,7 @@
 mod books;
 mod lost;
 mod morning;
+mod receipts;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bedside_claim::Lang;
+use bedside_gateway::notary::{Notary, open_or_make_key};
 use bedside_gateway::server::{Config, Gateway};
 use bedside_gateway::v1;
 use bedside_gateway::v1::bedside_service_client::BedsideServiceClient;
@@ -25,6 +27,7 @@ use tonic_types::StatusExt;
 
 use crate::demo::books::Books;
 use crate::demo::morning::{Discharge, discharges};
+use crate::demo::receipts::Auditor;
 use crate::failure::Failure;
 use crate::format::{LangArgument, PacksArgument, print};
 use crate::statement;
@@ -79,6 +82,10 @@ async fn play(lang: Lang, dir: &Path, library: Arc<Library>) -> Result<Books, Fa
     let gateway = Gateway::bind(config).await.map_err(Failure::fault)?;
     let address = gateway.local_addr();
     let ledger = Ledger::open(LedgerConfig::at(dir)).map_err(Failure::fault)?;
+    let key = open_or_make_key(&dir.join("signing-key"), "bedside/demo").map_err(Failure::fault)?;
+    let notary = Arc::new(Notary::open(key, None, &ledger).map_err(Failure::fault)?);
+    let auditor = Auditor { key: notary.public_key(), checked: 0 };
+    let gateway = gateway.with_notary(notary);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(gateway.serve(ledger.clone(), library, async move {
         let _ = stopped.await;
@@ -88,7 +95,9 @@ async fn play(lang: Lang, dir: &Path, library: Arc<Library>) -> Result<Books, Fa
         Lang::En => format!("the gateway listens on {address} (gRPC, empty ledger)\n\n"),
     })?;
     let mut client = Client::connect(format!("http://{address}")).await.map_err(Failure::fault)?;
-    let mut ward = Ward { lang, books: Books::default(), table: table(lang), remarks: Vec::new() };
+    let books = Books::default();
+    let receipt = String::new();
+    let mut ward = Ward { lang, books, auditor, receipt, table: table(lang), remarks: Vec::new() };
     let statement = ward.morning(&mut client).await?;
 
     print(&format!(
@@ -97,6 +106,7 @@ async fn play(lang: Lang, dir: &Path, library: Arc<Library>) -> Result<Books, Fa
         ward.table,
         ward.remarks.join("\n")
     ))?;
+    print(&ward.auditor.keep(dir, &ward.receipt, lang)?)?;
     drop(client);
     let _ = stop.send(());
     serving.await.map_err(Failure::fault)?.map_err(Failure::fault)?;
@@ -135,6 +145,9 @@ fn table(lang: Lang) -> Table {
 struct Ward {
     lang: Lang,
     books: Books,
+    auditor: Auditor,
+    /// The file of the receipt to show.
+    receipt: String,
     table: Table,
     remarks: Vec<String>,
 }
@@ -201,7 +214,12 @@ impl Ward {
         let answer =
             client.settle_bill(request.clone()).await.map_err(|status| unexpected(discharge, &status))?;
         let elapsed = begun.elapsed();
-        let settlement = settlement(answer.into_inner().settlement)?;
+        let answer = answer.into_inner();
+        let settlement = settlement(answer.settlement)?;
+        let receipt = self.auditor.check(&settlement, answer.receipt)?;
+        if discharge.id == morning::SHOWN {
+            self.receipt = receipt;
+        }
         self.books.add(&settlement)?;
         self.row(discharge.name(self.lang), &settlement, elapsed)?;
         Ok(settlement)
@@ -253,7 +271,9 @@ impl Ward {
             .await
             .map_err(|status| unexpected(discharge, &status))?;
         let elapsed = begun.elapsed();
-        let again = settlement(answer.into_inner().settlement)?;
+        let answer = answer.into_inner();
+        let again = settlement(answer.settlement)?;
+        self.auditor.check(&again, answer.receipt)?;
         if again != *first {
             return Err(Failure::fault("the same message got another answer"));
         }
@@ -288,7 +308,9 @@ impl Ward {
         let answer =
             client.cancel_settlement(cancel).await.map_err(|status| unexpected(discharge, &status))?;
         let elapsed = begun.elapsed();
-        let mirror = settlement(answer.into_inner().settlement)?;
+        let answer = answer.into_inner();
+        let mirror = settlement(answer.settlement)?;
+        self.auditor.check(&mirror, answer.receipt)?;
         self.books.add(&mirror)?;
         let name = match self.lang {
             Lang::Zh => format!("{}（撤销）", discharge.name(Lang::Zh)),
@@ -305,6 +327,7 @@ impl Ward {
         let query = v1::QueryByMsgidRequest {
             fixmedins_code: request.header.clone().unwrap_or_default().fixmedins_code,
             msgid: first.medins_setl_id.clone(),
+            known_tree_size: String::new(),
         };
         let state = client.query_by_msgid(query).await.map_err(|status| unexpected(discharge, &status))?;
         let state = state.into_inner();

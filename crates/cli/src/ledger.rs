@@ -13,6 +13,7 @@ use bedside_ledger::{
     Copied, CopyError, Ledger, LedgerConfig, OpenError, OpenReport, Point, Progress, Verification,
     VerifyError, copy_ledger, read_journal, verify_journal,
 };
+use bedside_receipt::PublicKey;
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::format::{LangArgument, OutputFormat, hex, print};
 use crate::statement::{self, Form, Language};
+use crate::verify::receipt;
 
 /// What `ledger` takes.
 #[derive(Debug, Args)]
@@ -43,7 +45,7 @@ enum Command {
     Statement(StatementArguments),
     /// Proves that every record is whole, balanced and in its place, and that the tables are what the journal says.
     #[command(
-        after_help = "The whole proof needs a ledger that does not serve: it opens it, which cuts a torn tail and makes missing tables, and says so. With --journal nothing is written and a ledger that serves is read up to its last answer.\n\nExamples:\n  bedside ledger verify --data ./ledger\n  bedside ledger verify --data ./ledger --journal --format json"
+        after_help = "The whole proof needs a ledger that does not serve: it opens it, which cuts a torn tail and makes missing tables, and says so. With --journal nothing is written and a ledger that serves is read up to its last answer.\n\nExamples:\n  bedside ledger verify --data ./ledger\n  bedside ledger verify --data ./ledger --journal --format json\n  bedside ledger verify --data ./ledger --journal --receipt receipt.json --public-key ward.pub"
     )]
     Verify(VerifyArguments),
     /// Copies a ledger, also while it serves, into a new folder.
@@ -121,6 +123,12 @@ struct VerifyArguments {
     /// Read the journal only.
     #[arg(long)]
     journal: bool,
+    /// Hold the ledger against a receipt too: it must still have all that it had when the receipt was given.
+    #[arg(long, value_name = "FILE", requires = "public_key")]
+    receipt: Vec<PathBuf>,
+    /// The public key that signed the receipts, or a file that holds it.
+    #[arg(long, env = "BEDSIDE_PUBLIC_KEY", value_name = "KEY|FILE")]
+    public_key: Option<String>,
     #[command(flatten)]
     format: FormatArgument,
 }
@@ -263,10 +271,38 @@ fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
         let verification = ledger.verify_telling(|it| bar.tell(it)).map_err(verify_failure)?;
         (verification, Some(ledger.open_report().clone()))
     };
+    if let Some(key) = &arguments.public_key {
+        hold_against(&verification, &arguments.receipt, &receipt::public_key(key)?)?;
+    }
     match arguments.format.format {
         OutputFormat::Text => print(&verification_text(&verification, report.as_ref())),
         OutputFormat::Json => print(&format!("{}\n", verification_json(&verification, report.as_ref()))),
     }
+}
+
+/// Whether the ledger begins with the tree of each receipt.
+fn hold_against(verification: &Verification, receipts: &[PathBuf], key: &PublicKey) -> Result<(), Failure> {
+    for path in receipts {
+        let given = receipt::read_receipt(path)?;
+        let tree = receipt::proved(path, &given, key)?.checkpoint.tree;
+        let (size, records) = (tree.size, verification.records);
+        match verification.leaves.root(size) {
+            Some(root) if root == tree.root => {}
+            Some(_) => {
+                return Err(Failure::refused(format!(
+                    "the first {size} records are not those of `{}`: history was replaced",
+                    path.display()
+                )));
+            }
+            None => {
+                return Err(Failure::refused(format!(
+                    "the ledger has {records} records, `{}` was given by one of {size}: it was rolled back",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {

@@ -52,7 +52,7 @@ enum Command {
     Ledger(ledger::LedgerArguments),
     /// Works with rule packs: lists, explains, begins and compares them.
     Pack(pack::PackArguments),
-    /// Checks proofs, without a ledger.
+    /// Checks receipts and releases, without ledger and network.
     Verify(verify::VerifyArguments),
     /// Settles a file of discharge bills, one JSON document a line, persons in parallel.
     Replay(replay::ReplayArguments),

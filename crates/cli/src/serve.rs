@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bedside_gateway::notary::{KeyError, Notary, NotaryError, open_or_make_key};
 use bedside_gateway::server::{Config, Gateway, Served};
 use bedside_ledger::{Health, Ledger, LedgerConfig};
 use clap::Args;
@@ -42,6 +43,14 @@ pub(crate) struct ServeArguments {
     /// Seconds that the disk has for one write; past them the gateway stops as after a disk error.
     #[arg(long, env = "BEDSIDE_WRITE_DEADLINE_S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     write_deadline_s: u64,
+    /// The key that signs receipts; made where it is missing, readable by its owner only [default: `signing-key` in the
+    /// folder of the ledger].
+    #[arg(long, env = "BEDSIDE_SIGNING_KEY", value_name = "FILE")]
+    signing_key: Option<PathBuf>,
+    /// Keep what was signed in this file, which only grows: a ledger that was rolled back is then refused. It belongs on
+    /// another disk than the ledger.
+    #[arg(long, env = "BEDSIDE_CHECKPOINT_LOG", value_name = "FILE")]
+    checkpoint_log: Option<PathBuf>,
     #[command(flatten)]
     packs: PacksArgument,
 }
@@ -68,10 +77,16 @@ async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>
     let ledger = ledger.map_err(Failure::fault)?;
     let report = ledger.open_report();
     tracing::info!(records = report.records, replayed = report.replayed, ?report.tail_cut, ?report.tables_rebuilt, "ledger open");
+    let notary = Arc::new(notary(arguments, &ledger)?);
+    tracing::info!(public_key = %notary.public_key(), "receipts are signed");
     print(&format!("bedside listens on {}\n", gateway.local_addr()))?;
 
     let shutdown = shutdown(ledger.clone());
+    let gateway = gateway.with_notary(Arc::clone(&notary));
     let served = gateway.serve(ledger.clone(), library, shutdown).await.map_err(Failure::fault)?;
+    if let Err(error) = notary.close(&ledger) {
+        tracing::warn!(%error, "the last checkpoint was not logged");
+    }
     let health = ledger.health();
     ledger.shutdown();
     match health {
@@ -81,6 +96,21 @@ async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>
             Ok(())
         }
     }
+}
+
+fn notary(arguments: &ServeArguments, ledger: &Ledger) -> Result<Notary, Failure> {
+    let beside = arguments.data.join("signing-key");
+    let path = arguments.signing_key.as_ref().unwrap_or(&beside);
+    let key =
+        open_or_make_key(path, &format!("bedside/{}", arguments.tenant)).map_err(|error| match error {
+            KeyError::Io { .. } => Failure::fault(error),
+            KeyError::Key { .. } | KeyError::Exposed(_) => Failure::wrong_input(error),
+        })?;
+    Notary::open(key, arguments.checkpoint_log.clone(), ledger).map_err(|error| match error {
+        NotaryError::Foreign { .. } => Failure::wrong_input(error),
+        NotaryError::RolledBack { .. } | NotaryError::Replaced { .. } => Failure::refused(error),
+        NotaryError::Ledger(_) | NotaryError::Log { .. } => Failure::fault(error),
+    })
 }
 
 /// Returns at Ctrl-C, at SIGTERM, or when the ledger has stopped.

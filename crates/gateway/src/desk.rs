@@ -5,6 +5,7 @@
 //! stored, and the same message gets it. It must not know tonic beyond the refusals it returns.
 
 mod fees;
+mod receipts;
 mod reversal;
 
 use std::sync::Arc;
@@ -24,14 +25,15 @@ use crate::answer::{self, Booking};
 use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
 use crate::errors::Refusal;
+use crate::notary::Notary;
 use crate::request::{self, Cancellation, Envelope};
 use crate::v1;
 
 /// Bills with more lines are converted on a thread that may block, so that they hold up no other call.
 const INLINE_LINES_MAX: usize = 1_000;
 
-/// Bytes that the largest response has beside the settlement in it.
-const WRAPPING_BYTES_MAX: usize = 256;
+/// Bytes that the largest response has beside the settlement in it: two proofs of at most 64 hashes, a checkpoint.
+const WRAPPING_BYTES_MAX: usize = 8 << 10;
 
 const BOOKED: &str = "booked";
 const CANCELLED: &str = "cancelled";
@@ -44,6 +46,7 @@ pub(crate) struct Desk {
     tenant: Arc<str>,
     ledger: Ledger,
     library: Arc<Library>,
+    notary: Option<Arc<Notary>>,
     answer_bytes_max: usize,
     /// Turned once, when the ledger is found stopped.
     stopped: Arc<watch::Sender<bool>>,
@@ -72,10 +75,11 @@ impl Desk {
         tenant: Arc<str>,
         ledger: Ledger,
         library: Arc<Library>,
+        notary: Option<Arc<Notary>>,
         answer_bytes_max: usize,
     ) -> Desk {
         let (stopped, _) = watch::channel(false);
-        Desk { tenant, ledger, library, answer_bytes_max, stopped: Arc::new(stopped) }
+        Desk { tenant, ledger, library, notary, answer_bytes_max, stopped: Arc::new(stopped) }
     }
 
     /// Turns to true once the ledger is found stopped.
@@ -96,7 +100,17 @@ impl Desk {
         &self,
         request: v1::SettleBillRequest,
         deadline: Deadline,
-    ) -> Result<v1::Settlement, Refusal> {
+    ) -> Result<v1::SettleBillResponse, Refusal> {
+        let (settlement, message) = self.settled(request, deadline).await?;
+        let receipt = self.receipt_for(&settlement, message).await;
+        Ok(v1::SettleBillResponse { settlement: Some(settlement), receipt })
+    }
+
+    async fn settled(
+        &self,
+        request: v1::SettleBillRequest,
+        deadline: Deadline,
+    ) -> Result<(v1::Settlement, MessageKey), Refusal> {
         let read = if request.feedetail.len() > INLINE_LINES_MAX {
             let desk = self.clone();
             blocking(move || desk.read(request)).await?
@@ -108,8 +122,9 @@ impl Desk {
             Err(unread) => return self.booked_before(*unread).await,
         };
         let Read { bytes, envelope, claim, programme } = read;
+        let message = self.message_key(&envelope);
         let event = SettleEvent {
-            message: self.message_key(&envelope),
+            message: message.clone(),
             person: self.person_key(&claim.person.psn_no),
             family_no: claim.person.family_no.clone(),
             hold_id: None,
@@ -129,7 +144,9 @@ impl Desk {
         let send = move |result| drop(reply.send(result));
         self.ledger.submit_settle(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
-        committed.map_err(|error| self.settle_refusal(error, &bytes)).and_then(stored_answer)
+        let settlement =
+            committed.map_err(|error| self.settle_refusal(error, &bytes)).and_then(stored_answer)?;
+        Ok((settlement, message))
     }
 
     /// The whole answer; nothing is booked.
@@ -156,12 +173,13 @@ impl Desk {
         &self,
         request: v1::CancelSettlementRequest,
         deadline: Deadline,
-    ) -> Result<v1::Settlement, Refusal> {
+    ) -> Result<v1::CancelSettlementResponse, Refusal> {
         let cancellation = request::cancel(&request).map_err(Refusal::Invalid)?;
         let answer_bytes_max = self.answer_bytes_max;
         let sent = canonical::cancel_bytes(request);
+        let message = self.message_key(&cancellation.envelope);
         let event = CancelEvent {
-            message: self.message_key(&cancellation.envelope),
+            message: message.clone(),
             person: self.person_key(&cancellation.psn_no),
             setl_id: Arc::clone(&cancellation.setl_id),
             booked_at_ms: now_ms(),
@@ -177,7 +195,10 @@ impl Desk {
         let send = move |result| drop(reply.send(result));
         self.ledger.submit_cancel(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
-        committed.map_err(|error| self.cancel_refusal(error, &sent)).and_then(stored_answer)
+        let settlement =
+            committed.map_err(|error| self.cancel_refusal(error, &sent)).and_then(stored_answer)?;
+        let receipt = self.receipt_for(&settlement, message).await;
+        Ok(v1::CancelSettlementResponse { settlement: Some(settlement), receipt })
     }
 
     /// What became of a call.
@@ -185,27 +206,29 @@ impl Desk {
         &self,
         request: v1::QueryByMsgidRequest,
     ) -> Result<v1::QueryByMsgidResponse, Refusal> {
-        let envelope = request::query(&request).map_err(Refusal::Invalid)?;
+        let (envelope, known_tree_size) = request::query(&request).map_err(Refusal::Invalid)?;
         let desk = self.clone();
         blocking(move || {
             let key = desk.message_key(&envelope);
             let Some(message) = desk.ledger.message(&key).map_err(|error| desk.read_refusal(&error))? else {
                 return Ok(v1::QueryByMsgidResponse { outcome: "unknown".to_owned(), ..Default::default() });
             };
+            let receipt = desk.receipt(message.receipt.answer.len(), &key, known_tree_size);
             let (infno, state) = match message.kind {
                 MessageKind::Settle => {
                     let booked = desk.booked(&message.receipt.setl_id)?;
                     ("2304", booked.map_or(BOOKED, |booked| state(&booked.status)))
                 }
                 MessageKind::Cancel => ("2305", CANCELLED),
-                MessageKind::Reverse => return reversal::told(&message),
-                MessageKind::Tombstone => return reversal::told_of_tombstone(&message),
+                MessageKind::Reverse => return reversal::told(&message, receipt),
+                MessageKind::Tombstone => return reversal::told_of_tombstone(&message, receipt),
             };
             Ok(v1::QueryByMsgidResponse {
                 outcome: "booked".to_owned(),
                 infno: infno.to_owned(),
                 settlement: Some(decode(&message.receipt.answer)?),
                 state: state.to_owned(),
+                receipt,
             })
         })
         .await?
@@ -233,7 +256,8 @@ impl Desk {
                 Status::Cancelled { by, .. } | Status::Reversed { by, .. } => by.to_string(),
             };
             let state = state(&booked.status).to_owned();
-            Ok(v1::GetSettlementResponse { settlement: Some(settlement), state, cancelled_by })
+            let receipt = desk.receipt(booked.answer.len(), &booked.message, None);
+            Ok(v1::GetSettlementResponse { settlement: Some(settlement), state, cancelled_by, receipt })
         })
         .await?
     }
@@ -291,13 +315,15 @@ impl Desk {
 
     /// The answer that an earlier, less strict release gave to this very message; the same content has the same answer
     /// for ever.
-    async fn booked_before(&self, unread: Unread) -> Result<v1::Settlement, Refusal> {
+    async fn booked_before(&self, unread: Unread) -> Result<(v1::Settlement, MessageKey), Refusal> {
         let Unread { refusal, message, bytes } = unread;
         let Some(key) = message else { return Err(refusal) };
         let desk = self.clone();
         blocking(move || match desk.ledger.message(&key) {
             Ok(Some(stored)) if stored.kind == MessageKind::Tombstone => Err(reversal::refused(&stored)),
-            Ok(Some(stored)) if stored.request == bytes => decode(&stored.receipt.answer),
+            Ok(Some(stored)) if stored.request == bytes => {
+                decode(&stored.receipt.answer).map(|settlement| (settlement, key))
+            }
             _ => Err(refusal),
         })
         .await?

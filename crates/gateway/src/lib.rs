@@ -27,6 +27,7 @@ mod desk;
 pub mod errors;
 pub mod invalid;
 mod national_json;
+pub mod notary;
 pub mod request;
 pub mod server;
 mod service;

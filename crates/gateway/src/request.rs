@@ -170,11 +170,11 @@ fn cancellation(
     })
 }
 
-/// The call that `QueryByMsgid` asks about.
+/// The call that `QueryByMsgid` asks about, and the size of the tree in a receipt that the caller holds.
 ///
 /// # Errors
-/// [`InvalidMessage`]: missing or badly formed `fixmedins_code` or `msgid`.
-pub fn query(request: &v1::QueryByMsgidRequest) -> Result<Envelope, InvalidMessage> {
+/// [`InvalidMessage`]: missing or badly formed `fixmedins_code` or `msgid`, or a size that is no number.
+pub fn query(request: &v1::QueryByMsgidRequest) -> Result<(Envelope, Option<u64>), InvalidMessage> {
     let mut reader = Reader::default();
     let fixmedins_code = reader.text(Place::Top, "fixmedins_code", &request.fixmedins_code, FIXMEDINS_CODE);
     let msgid = reader.text(Place::Top, "msgid", &request.msgid, MSGID);
@@ -182,7 +182,12 @@ pub fn query(request: &v1::QueryByMsgidRequest) -> Result<Envelope, InvalidMessa
         (Some(msgid), Some(fixmedins_code)) => Some(Envelope { msgid, fixmedins_code }),
         _ => None,
     };
-    reader.faults.finish(envelope)
+    let allowed = Phrase::fixed("回执检查点中的记录数", "the number of records in a receipt's checkpoint");
+    let digits = |size: &str| size.bytes().all(|it| it.is_ascii_digit()).then(|| size.parse::<u64>().ok());
+    let read = |size: &str| digits(size).flatten().map(Some);
+    let size = &request.known_tree_size;
+    let known = reader.optional_code(Place::Top, "known_tree_size", size, None, read, allowed);
+    reader.faults.finish(envelope.zip(known))
 }
 
 /// Checks the fields that `GetSettlement` needs: `setl_id` and the `psn_no` it must belong to.

@@ -19,6 +19,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::connection;
 use crate::desk::Desk;
+use crate::notary::Notary;
 use crate::service::{Caps, Service};
 use crate::v1::bedside_service_server::BedsideServiceServer;
 use crate::wire::DESCRIPTORS;
@@ -148,6 +149,7 @@ pub struct Gateway {
     config: Config,
     listener: TcpListener,
     local_addr: SocketAddr,
+    notary: Option<Arc<Notary>>,
 }
 
 impl Gateway {
@@ -165,7 +167,13 @@ impl Gateway {
         let refused = |source| BindError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
-        Ok(Gateway { config, listener, local_addr })
+        Ok(Gateway { config, listener, local_addr, notary: None })
+    }
+
+    /// Gives every answer a receipt. The notary must be one of the ledger that is served.
+    #[must_use]
+    pub fn with_notary(self, notary: Arc<Notary>) -> Gateway {
+        Gateway { notary: Some(notary), ..self }
     }
 
     /// The address that clients connect to, with the port that was taken.
@@ -183,9 +191,9 @@ impl Gateway {
         library: Arc<Library>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<Served, ServeError> {
-        let Gateway { config, listener, .. } = self;
+        let Gateway { config, listener, notary, .. } = self;
         let Config { tenant, limits, reflection, drain, .. } = config;
-        let desk = Desk::new(tenant.into(), ledger, library, limits.message_bytes);
+        let desk = Desk::new(tenant.into(), ledger, library, notary, limits.message_bytes);
         let (reporter, health) = tonic_health::server::health_reporter();
         set_health(&reporter, ServingStatus::Serving).await;
         let watching = tokio::spawn(watch_ledger(desk.clone(), reporter.clone()));

@@ -78,8 +78,7 @@ impl BedsideService for Service {
         let deadline = Deadline::of(request.metadata(), self.caps.settle);
         let request = request.into_inner();
         let span = span("SettleBill", request.header.as_ref());
-        let settlement = traced(span, self.desk.settle_bill(request, deadline)).await?;
-        Ok(Response::new(v1::SettleBillResponse { settlement: Some(settlement) }))
+        Ok(Response::new(traced(span, self.desk.settle_bill(request, deadline)).await?))
     }
 
     async fn pre_settle(
@@ -112,8 +111,7 @@ impl BedsideService for Service {
         let deadline = Deadline::of(request.metadata(), self.caps.settle);
         let request = request.into_inner();
         let span = span("CancelSettlement", request.header.as_ref());
-        let settlement = traced(span, self.desk.cancel(request, deadline)).await?;
-        Ok(Response::new(v1::CancelSettlementResponse { settlement: Some(settlement) }))
+        Ok(Response::new(traced(span, self.desk.cancel(request, deadline)).await?))
     }
 
     async fn reverse(

@@ -40,6 +40,11 @@ impl<'a> Fields<'a> {
         self.0.iter().filter(move |(found, _)| *found == number).map(|(_, bytes)| *bytes)
     }
 
+    /// The numbers of the fields, each as often as it came.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|(number, _)| *number)
+    }
+
     /// The last value of a field, as protobuf has it; empty when it was not sent.
     pub(crate) fn one(&self, number: u64) -> &'a [u8] {
         self.all(number).last().unwrap_or_default()
@@ -48,6 +53,14 @@ impl<'a> Fields<'a> {
     /// A text.
     pub(crate) fn text(&self, number: u64) -> Result<&'a str, NotAMessage> {
         std::str::from_utf8(self.one(number)).map_err(|_| NotAMessage)
+    }
+
+    /// A message; empty when it was not sent. One that came twice is refused: readers would merge the two.
+    pub(crate) fn message(&self, number: u64) -> Result<Fields<'a>, NotAMessage> {
+        if self.all(number).count() > 1 {
+            return Err(NotAMessage);
+        }
+        Fields::of(self.one(number))
     }
 
     /// The messages of a repeated field.

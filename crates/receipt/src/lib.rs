@@ -5,6 +5,7 @@
 //! on purpose: it is the second reading of what the ledger claims. It opens no file and has no clock. Invariant: what it
 //! calls proved follows from the bytes it was given and the key.
 
+mod answer;
 mod checkpoint;
 mod entry;
 mod fields;
@@ -13,6 +14,7 @@ mod note;
 mod receipt;
 mod settlement;
 
+pub use answer::Answer;
 pub use checkpoint::Checkpoint;
 pub use entry::{Entry, answer_hash};
 pub use note::{NoteError, PublicKey, SigningKey};

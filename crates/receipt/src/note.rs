@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 const ED25519: u8 = 1;
 /// A note with more is refused before anything is computed.
 const NOTE_BYTES_MAX: usize = 64 << 10;
+const SECRET_BEGINS: &str = "PRIVATE+KEY+";
 const SIGNATURE_BEGINS: &str = "\u{2014} ";
 
 /// Why a key or a note is not accepted.
@@ -23,6 +24,9 @@ pub enum NoteError {
     /// The key is not `name+id+base64`, or its id is not its own.
     #[error("the public key is not one of the form `name+8 hexadecimal digits+base64`")]
     Key,
+    /// The text is not a secret key.
+    #[error("the signing key is not one of the form `PRIVATE+KEY+name+8 hexadecimal digits+base64`")]
+    SecretKey,
     /// A name is empty or has a space or a plus in it.
     #[error("the name of a key must not be empty, nor have a space or a `+` in it")]
     Name,
@@ -35,6 +39,10 @@ pub enum NoteError {
     /// The signature does not hold.
     #[error("the signature of the checkpoint does not hold")]
     Signature,
+}
+
+fn hex(id: [u8; 4]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check_name(name: &str) -> Result<(), NoteError> {
@@ -101,10 +109,9 @@ impl PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.id();
         let mut key = vec![ED25519];
         key.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+{a:02x}{b:02x}{c:02x}{d:02x}+{}", self.name, STANDARD.encode(key))
+        write!(f, "{}+{}+{}", self.name, hex(self.id()), STANDARD.encode(key))
     }
 }
 
@@ -148,6 +155,30 @@ impl SigningKey {
     pub fn new(name: &str, secret: &[u8; 32]) -> Result<SigningKey, NoteError> {
         check_name(name)?;
         Ok(SigningKey { name: name.to_owned(), key: ed25519_dalek::SigningKey::from_bytes(secret) })
+    }
+
+    /// The key that [`SigningKey::to_secret_text`] wrote.
+    ///
+    /// # Errors
+    /// [`NoteError::SecretKey`].
+    pub fn from_secret_text(text: &str) -> Result<SigningKey, NoteError> {
+        let rest = text.trim_end().strip_prefix(SECRET_BEGINS).ok_or(NoteError::SecretKey)?;
+        let mut parts = rest.splitn(3, '+');
+        let (Some(name), Some(id), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NoteError::SecretKey);
+        };
+        let secret = STANDARD.decode(secret).map_err(|_| NoteError::SecretKey)?;
+        let Some((&ED25519, secret)) = secret.split_first() else { return Err(NoteError::SecretKey) };
+        let secret = secret.try_into().map_err(|_| NoteError::SecretKey)?;
+        let key = SigningKey::new(name, secret).map_err(|_| NoteError::SecretKey)?;
+        if hex(key.public().id()) == id { Ok(key) } else { Err(NoteError::SecretKey) }
+    }
+
+    /// The key as it is kept, in the form of Go's signed notes: whoever has this text can sign.
+    pub fn to_secret_text(&self) -> String {
+        let mut secret = vec![ED25519];
+        secret.extend_from_slice(self.key.as_bytes());
+        format!("{SECRET_BEGINS}{}+{}+{}\n", self.name, hex(self.public().id()), STANDARD.encode(secret))
     }
 
     /// What others check its signatures with.

@@ -7,11 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Answer;
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Entry, answer_hash};
 use crate::merkle::{self, Hash, Tree};
 use crate::note::{NoteError, PublicKey};
-use crate::settlement::{self, Added, AnswerError};
+use crate::settlement::AnswerError;
 
 const FORMAT: &str = "bedside-receipt/1";
 /// More hashes than a proof in any tree of 2^64 leaves has.
@@ -27,7 +28,7 @@ pub struct ReceiptFile {
     sequence: String,
     /// When it was booked, in milliseconds since 1970-01-01 UTC.
     booked_at_ms: String,
-    /// The exact bytes of the answer: a `bedside.v1.Settlement`.
+    /// The exact bytes of the answer: a `bedside.v1.Settlement`, of a reversal a `bedside.v1.ReverseResponse`.
     answer: String,
     /// 32 bytes.
     salt: String,
@@ -99,8 +100,8 @@ pub enum NotProved {
 pub struct Proved {
     /// The signed state of the ledger that holds the record.
     pub checkpoint: Checkpoint,
-    /// The settlement, added up.
-    pub added: Added,
+    /// The answer, added up.
+    pub answer: Answer,
 }
 
 /// How two receipts of one ledger stand to each other.
@@ -217,8 +218,8 @@ impl Receipt {
         if !merkle::includes(&root, size, index, &self.leaf(), &self.inclusion_proof) {
             return Err(NotProved::NotIncluded);
         }
-        let added = settlement::add_up(&self.answer)?;
-        Ok(Proved { checkpoint, added })
+        let answer = Answer::of(&self.answer)?;
+        Ok(Proved { checkpoint, answer })
     }
 
     /// Whether the ledger of a receipt that was given later still holds all that this one's held.

@@ -194,7 +194,7 @@ const KINDS: [(&str, u64, &str); 8] = [
 /// The first thing that does not come out; see [`AnswerError`].
 pub fn add_up(answer: &[u8]) -> Result<Added, AnswerError> {
     let settlement = Fields::of(answer)?;
-    let info = Fields::of(settlement.one(8))?;
+    let info = settlement.message(8)?;
     let payments = settlement.messages(9)?;
     let lines = settlement.messages(10)?;
     let mut checks = Checks::default();
@@ -238,7 +238,7 @@ pub fn add_up(answer: &[u8]) -> Result<Added, AnswerError> {
     checks.hold(Sum::Person, psn_part_amt, sum([of(18, "acct_pay")?, of(19, "psn_cash_pay")?]))?;
     let mut to_person = Fen(0);
     for beside in settlement.messages(18)? {
-        to_person.0 += amount(&Fields::of(beside.one(1))?, 8, "to_person.payment.amount")?.0;
+        to_person.0 += amount(&beside.message(1)?, 8, "to_person.payment.amount")?.0;
     }
     checks.hold(Sum::ToPerson, of(24, "to_person_pay")?, to_person)?;
     let relatives = settlement.messages(19)?;

@@ -1,6 +1,6 @@
 //! Notes, checkpoints, receipts and sums: what is accepted, and that nothing changed is.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use bedside_receipt::merkle::{Hash, Tree, leaf_hash, node_hash};
 use bedside_receipt::*;
@@ -95,6 +95,11 @@ fn a_note_of_another_program_is_read_and_written_the_same() {
     let signing = SigningKey::new("PeterNeumann", &NEUMANN_SECRET).unwrap();
     assert_eq!(signing.public().to_string(), NEUMANN);
     assert_eq!(signing.sign(NEUMANN_TEXT), note);
+    let secret = signing.to_secret_text();
+    assert_eq!(secret, "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz\n");
+    assert_eq!(SigningKey::from_secret_text(&secret).unwrap().sign(NEUMANN_TEXT), note);
+    assert!(SigningKey::from_secret_text(&secret.replace("c74f", "c74e")).is_err());
+    assert!(SigningKey::from_secret_text(NEUMANN).is_err());
     // a witness's line beside it, before or behind, is passed over
     let witness = key().sign(NEUMANN_TEXT);
     let witness = witness.strip_prefix(NEUMANN_TEXT).unwrap().trim_start();
@@ -141,9 +146,10 @@ fn a_receipt_proves_its_answer_and_nothing_changed_does() {
     let public = key().public();
     let receipt = receipt(answer("75.00"), leaf_hash(b"first"), 2, MORNING);
     let proved = receipt.verify(&public).unwrap();
-    assert_eq!((proved.checkpoint.tree.size, proved.added.lines), (2, 2));
-    assert_eq!(proved.added.setl_id, "S0000000000000002");
-    assert_eq!(proved.added.medfee_sumamt.to_string(), "150.00");
+    let Answer::Settlement(added) = proved.answer else { panic!("it is a settlement") };
+    assert_eq!((proved.checkpoint.tree.size, added.lines), (2, 2));
+    assert_eq!(added.setl_id, "S0000000000000002");
+    assert_eq!(added.medfee_sumamt.to_string(), "150.00");
     let file = receipt.to_json();
     assert_eq!(Receipt::from_json(file.as_bytes()).unwrap(), receipt);
     assert!(Receipt::from_json(file.replace("receipt/1", "receipt/2").as_bytes()).is_err());
@@ -169,6 +175,30 @@ fn a_receipt_proves_its_answer_and_nothing_changed_does() {
 }
 
 /// An answer that its ledger really holds, but that is wrong by a fen.
+#[test]
+fn what_a_reversal_answers_is_added_up_too() {
+    let settlement = answer("75.00");
+    let undone = [message(&[(1, "undone")]), field(2, &settlement)].concat();
+    let Ok(Answer::Undone(added)) = Answer::of(&undone) else { panic!("it is undone") };
+    assert_eq!(Ok(added), add_up(&settlement));
+    let short = [message(&[(1, "undone")]), field(2, &answer("74.99"))].concat();
+    assert!(matches!(Answer::of(&short), Err(AnswerError::Mismatch(_))));
+    assert_eq!(Answer::of(&message(&[(1, "tombstone")])), Ok(Answer::Tombstone));
+
+    // Money that would not be added up, and what nobody stores.
+    let hidden = [message(&[(1, "tombstone")]), field(2, &settlement)].concat();
+    let behind = [message(&[(1, "tombstone")]), settlement.clone()].concat();
+    let twice = [undone.clone(), field(2, &settlement)].concat();
+    let more = [undone, field(3, b"x")].concat();
+    for bytes in [hidden, twice, more, message(&[(1, "undone")]), Vec::new()] {
+        assert_eq!(Answer::of(&bytes), Err(AnswerError::NotASettlement), "{bytes:?}");
+    }
+    // The last value counts, as everywhere in protobuf: this one is the settlement.
+    assert!(matches!(Answer::of(&behind), Ok(Answer::Settlement(_))));
+    let two_totals = [settlement, field(8, &message(&[(1, "150.00")]))].concat();
+    assert_eq!(Answer::of(&two_totals), Err(AnswerError::NotASettlement), "readers would merge them");
+}
+
 #[test]
 fn a_settlement_that_is_off_by_a_fen_is_named() {
     let receipt = receipt(answer("75.01"), leaf_hash(b"first"), 2, MORNING);

@@ -24,6 +24,7 @@ impl Ward {
         let query = v1::QueryByMsgidRequest {
             fixmedins_code: header.fixmedins_code.clone(),
             msgid: header.msgid.clone(),
+            known_tree_size: String::new(),
         };
         let found = client.query_by_msgid(query).await.map_err(|status| unexpected(discharge, &status))?;
         if found.into_inner().settlement.as_ref() != Some(first) {
@@ -73,7 +74,7 @@ impl Ward {
 
     /// Reverses the settlement under a msgid by the call of that step.
     async fn reverse(
-        &self,
+        &mut self,
         client: &mut Client,
         discharge: &Discharge,
         (omsgid, step): (&str, u32),
@@ -87,7 +88,10 @@ impl Ward {
             oinfno: "2304".to_owned(),
         };
         let answer = client.reverse(request).await.map_err(|status| unexpected(discharge, &status))?;
-        Ok(answer.into_inner())
+        let v1::ReverseResponse { outcome, settlement, receipt } = answer.into_inner();
+        let answer = v1::ReverseResponse { outcome, settlement, receipt: None };
+        self.auditor.check(&answer, receipt)?;
+        Ok(answer)
     }
 }
 

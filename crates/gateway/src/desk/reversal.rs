@@ -29,8 +29,9 @@ impl Desk {
         let reversal = request::reverse(&request).map_err(Refusal::Invalid)?;
         let answer_bytes_max = self.answer_bytes_max;
         let sent = canonical::reverse_bytes(request);
+        let message = self.message_key(&reversal.envelope);
         let event = ReverseEvent {
-            message: self.message_key(&reversal.envelope),
+            message: message.clone(),
             person: self.person_key(&reversal.psn_no),
             omsgid: Arc::clone(&reversal.omsgid),
             okind: match reversal.oinfno {
@@ -48,8 +49,9 @@ impl Desk {
                 Some(original) => v1::ReverseResponse {
                     outcome: UNDONE.to_owned(),
                     settlement: Some(undone(&reversal.envelope, original, assigned)?),
+                    receipt: None,
                 },
-                None => v1::ReverseResponse { outcome: TOMBSTONE.to_owned(), settlement: None },
+                None => v1::ReverseResponse { outcome: TOMBSTONE.to_owned(), ..Default::default() },
             };
             let answer = answer.encode_to_vec();
             sendable(answer.len(), answer_bytes_max)?;
@@ -60,7 +62,9 @@ impl Desk {
         self.ledger.submit_reverse(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
         let committed = committed.map_err(|error| self.reverse_refusal(error, &sent))?;
-        decode(&committed.receipt().answer)
+        let answer: v1::ReverseResponse = decode(&committed.receipt().answer)?;
+        let receipt = self.receipt_for(&answer, message).await;
+        Ok(v1::ReverseResponse { receipt, ..answer })
     }
 
     fn reverse_refusal(&self, error: ReverseError<Refusal>, sent: &[u8]) -> Refusal {
@@ -121,7 +125,10 @@ fn undone(
 }
 
 /// What a query tells of a reversal.
-pub(super) fn told(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, Refusal> {
+pub(super) fn told(
+    message: &MessageRecord,
+    receipt: Option<v1::Receipt>,
+) -> Result<v1::QueryByMsgidResponse, Refusal> {
     let answer: v1::ReverseResponse = decode(&message.receipt.answer)?;
     let state = if answer.settlement.is_some() { REVERSED } else { TOMBSTONE };
     Ok(v1::QueryByMsgidResponse {
@@ -129,17 +136,22 @@ pub(super) fn told(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, 
         infno: "2601".to_owned(),
         settlement: answer.settlement,
         state: state.to_owned(),
+        receipt,
     })
 }
 
-/// What a query tells of a message that was reversed before it came.
-pub(super) fn told_of_tombstone(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, Refusal> {
+/// What a query tells of a message that was reversed before it came; the receipt is the reversal's.
+pub(super) fn told_of_tombstone(
+    message: &MessageRecord,
+    receipt: Option<v1::Receipt>,
+) -> Result<v1::QueryByMsgidResponse, Refusal> {
     let reversal: v1::ReverseRequest = decode(&message.request)?;
     Ok(v1::QueryByMsgidResponse {
         outcome: REVERSED.to_owned(),
         infno: reversal.oinfno,
         settlement: None,
         state: TOMBSTONE.to_owned(),
+        receipt,
     })
 }
 

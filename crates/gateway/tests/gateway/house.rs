@@ -1,7 +1,9 @@
 //! A gateway on a free loopback port with a fresh ledger, and clients of it.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use bedside_gateway::notary::{Notary, NotaryError, open_or_make_key};
 use bedside_gateway::server::{Config, Gateway, ServeError, Served};
 use bedside_gateway::v1;
 use bedside_gateway::v1::bedside_service_client::BedsideServiceClient;
@@ -25,6 +27,10 @@ pub(crate) struct House {
     folder: tempfile::TempDir,
 }
 
+fn open_ledger(folder: &tempfile::TempDir) -> Ledger {
+    Ledger::open(LedgerConfig { segment_bytes: 1 << 20, ..LedgerConfig::at(folder.path()) }).unwrap()
+}
+
 impl House {
     pub(crate) async fn open() -> House {
         House::open_with(|_| {}).await
@@ -34,13 +40,35 @@ impl House {
         House::open_in(tempfile::tempdir().unwrap(), change).await
     }
 
+    /// With a notary whose key and checkpoint log lie in another folder.
+    pub(crate) async fn open_notarized(
+        folder: tempfile::TempDir,
+        beside: &Path,
+    ) -> Result<(House, Arc<Notary>), NotaryError> {
+        let ledger = open_ledger(&folder);
+        let key = open_or_make_key(&beside.join("key"), "bedside/insurer").unwrap();
+        let notary = Arc::new(Notary::open(key, Some(beside.join("log")), &ledger)?);
+        Ok((House::serve(folder, ledger, Some(Arc::clone(&notary)), |_| {}).await, notary))
+    }
+
     async fn open_in(folder: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> House {
-        let ledger =
-            Ledger::open(LedgerConfig { segment_bytes: 1 << 20, ..LedgerConfig::at(folder.path()) }).unwrap();
+        let ledger = open_ledger(&folder);
+        House::serve(folder, ledger, None, change).await
+    }
+
+    async fn serve(
+        folder: tempfile::TempDir,
+        ledger: Ledger,
+        notary: Option<Arc<Notary>>,
+        change: impl FnOnce(&mut Config),
+    ) -> House {
         let library = Arc::new(Library::builtin().unwrap());
         let mut config = Config::new("127.0.0.1:0".parse().unwrap(), "insurer");
         change(&mut config);
-        let gateway = Gateway::bind(config).await.unwrap();
+        let mut gateway = Gateway::bind(config).await.unwrap();
+        if let Some(notary) = notary {
+            gateway = gateway.with_notary(notary);
+        }
         let address = format!("http://{}", gateway.local_addr());
         let (shutdown, told) = oneshot::channel();
         let told = async {
@@ -67,7 +95,7 @@ impl House {
         House::open_in(folder, change).await
     }
 
-    async fn end(self) -> (Served, tempfile::TempDir) {
+    pub(crate) async fn end(self) -> (Served, tempfile::TempDir) {
         let House { channel, client, ledger, shutdown, served, folder } = self;
         drop((channel, client));
         shutdown.send(()).unwrap();
@@ -124,8 +152,20 @@ impl House {
     }
 
     pub(crate) async fn query(&mut self, msgid: &str) -> v1::QueryByMsgidResponse {
-        let request =
-            v1::QueryByMsgidRequest { fixmedins_code: "H33010600001".to_owned(), msgid: msgid.to_owned() };
+        self.query_knowing(msgid, "").await
+    }
+
+    /// Asks with the size of a tree that is known.
+    pub(crate) async fn query_knowing(
+        &mut self,
+        msgid: &str,
+        known_tree_size: &str,
+    ) -> v1::QueryByMsgidResponse {
+        let request = v1::QueryByMsgidRequest {
+            fixmedins_code: "H33010600001".to_owned(),
+            msgid: msgid.to_owned(),
+            known_tree_size: known_tree_size.to_owned(),
+        };
         self.client.query_by_msgid(request).await.unwrap().into_inner()
     }
 

@@ -13,6 +13,7 @@ mod house;
 mod lifecycle;
 mod national;
 mod privacy;
+mod receipts;
 mod reversal;
 mod surroundings;
 mod whole_trips;

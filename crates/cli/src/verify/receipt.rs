@@ -1,0 +1,210 @@
+//! `bedside verify receipt`: a receipt (存证回执) checked with a public key, without ledger and network.
+//!
+//! Exit codes: 0 what was asked is proved; 3 it is not, or history was taken back; 2 a file or key cannot be read, or the
+//! files do not decide it.
+
+use std::path::{Path, PathBuf};
+
+use bedside_claim::Lang;
+use bedside_gateway::notary;
+use bedside_receipt::{Added, Answer, Checkpoint, Continued, Proved, PublicKey, Receipt, RollBack};
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::format::{LangArgument, OutputFormat, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArguments {
+    /// The receipt's file.
+    receipt: PathBuf,
+    /// The gateway's public key, or a file that holds it.
+    #[arg(long, env = "BEDSIDE_PUBLIC_KEY", value_name = "KEY|FILE")]
+    public_key: String,
+    /// A receipt that the same gateway gave later.
+    #[arg(long, value_name = "FILE")]
+    later: Option<PathBuf>,
+    /// The language of the text.
+    #[arg(long, value_enum, default_value_t = LangArgument::Zh)]
+    lang: LangArgument,
+    /// Print for people or for scripts.
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArguments {
+    /// The file of the signing key.
+    #[arg(long, env = "BEDSIDE_SIGNING_KEY", value_name = "FILE")]
+    signing_key: PathBuf,
+}
+
+/// Prints the public half of a signing key.
+pub(crate) fn print_key(arguments: &KeyArguments) -> Result<(), Failure> {
+    let key = notary::read_key(&arguments.signing_key).map_err(Failure::wrong_input)?;
+    print(&format!("{}\n", key.public()))
+}
+
+/// A public key as it is, or the file that holds it.
+pub(crate) fn public_key(text: &str) -> Result<PublicKey, Failure> {
+    let read = match text.parse() {
+        Ok(key) => return Ok(key),
+        Err(_) => std::fs::read_to_string(text),
+    };
+    let written = read.map_err(|error| {
+        Failure::wrong_input(format!("`{text}` is neither a public key nor a file that can be read: {error}"))
+    })?;
+    written.trim().parse().map_err(|error| Failure::wrong_input(format!("`{text}`: {error}")))
+}
+
+/// The receipt in a file, not checked yet.
+pub(crate) fn read_receipt(path: &Path) -> Result<Receipt, Failure> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::wrong_input(format!("cannot read `{}`: {error}", path.display())))?;
+    Receipt::from_json(&bytes).map_err(|error| Failure::wrong_input(format!("`{}`: {error}", path.display())))
+}
+
+/// What a receipt proves; a refusal that says what does not hold.
+pub(crate) fn proved(path: &Path, receipt: &Receipt, key: &PublicKey) -> Result<Proved, Failure> {
+    receipt.verify(key).map_err(|error| Failure::refused(format!("`{}`: {error}", path.display())))
+}
+
+/// Checks a receipt, and whether a later one continues it.
+pub(crate) fn run(arguments: &ReceiptArguments) -> Result<(), Failure> {
+    let key = public_key(&arguments.public_key)?;
+    let receipt = read_receipt(&arguments.receipt)?;
+    let found = proved(&arguments.receipt, &receipt, &key)?;
+    let continued = match &arguments.later {
+        None => None,
+        Some(path) => {
+            let later = read_receipt(path)?;
+            let later_checkpoint = proved(path, &later, &key)?.checkpoint;
+            let continued = receipt
+                .continued_by(&later, &key)
+                .map_err(|error| Failure::refused(format!("`{}`: {error}", path.display())))?;
+            decided(&continued, &found.checkpoint, &later_checkpoint)?;
+            Some(later_checkpoint)
+        }
+    };
+    match arguments.format {
+        OutputFormat::Json => print(&format!("{:#}\n", as_json(&receipt, &found, continued.as_ref()))),
+        OutputFormat::Text => print(&as_text(&receipt, &found, continued.as_ref(), arguments.lang.into())),
+    }
+}
+
+/// Ends where the later receipt does not prove that history stands.
+fn decided(continued: &Continued, earlier: &Checkpoint, later: &Checkpoint) -> Result<(), Failure> {
+    let (from, to) = (earlier.tree.size, later.tree.size);
+    match continued {
+        Continued::Proved => Ok(()),
+        Continued::RolledBack(why) => Err(Failure::refused(format!(
+            "history was taken back or replaced: {}; both checkpoints are signed, keep both files",
+            match why {
+                RollBack::OtherRoot => format!("two signed ledgers of {to} records are not the same"),
+                RollBack::OtherRecord => "one place of the ledger has two records".to_owned(),
+                RollBack::Shrunk => format!("the ledger had {from} records and later {to}"),
+            }
+        ))),
+        Continued::NoProof => Err(Failure::wrong_input(format!(
+            "the later receipt proves nothing of the ledger of {from} records: get it with QueryByMsgid and \
+             known_tree_size {from}; a gateway that cannot give this proof has lost or replaced records"
+        ))),
+        Continued::OtherOrder => Err(Failure::wrong_input(
+            "the receipt of --later was signed before the other: give them in the other order",
+        )),
+    }
+}
+
+fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> serde_json::Value {
+    let Proved { checkpoint, answer } = found;
+    let kind = match answer {
+        Answer::Settlement(added) if added.init_setl_id.is_empty() => "settlement",
+        Answer::Settlement(_) => "cancellation",
+        Answer::Undone(_) => "reversal",
+        Answer::Tombstone => "tombstone",
+    };
+    let settlement = answer.added().map(|added| {
+        json!({
+            "setl_id": added.setl_id,
+            "setl_time": added.setl_time,
+            "init_setl_id": added.init_setl_id,
+            "lines": added.lines,
+            "sums": added.sums,
+            "medfee_sumamt": added.medfee_sumamt.to_string(),
+            "fund_pay_sumamt": added.fund_pay_sumamt.to_string(),
+            "commercial_pay": added.commercial_pay.to_string(),
+            "psn_part_amt": added.psn_part_amt.to_string(),
+        })
+    });
+    json!({
+        "proved": true,
+        "ledger": checkpoint.origin,
+        "sequence": receipt.sequence.to_string(),
+        "records": checkpoint.tree.size.to_string(),
+        "signed_at": checkpoint.time,
+        "kind": kind,
+        "settlement": settlement,
+        "later": later.map(|later| json!({"records": later.tree.size.to_string(), "signed_at": later.time})),
+    })
+}
+
+fn as_text(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>, lang: Lang) -> String {
+    let Proved { checkpoint, answer } = found;
+    let Checkpoint { origin, tree, time } = checkpoint;
+    let (sequence, records) = (receipt.sequence, tree.size);
+    let what = what(answer, lang);
+    let mut text = match lang {
+        Lang::Zh => format!(
+            "存证成立：{what}，是 {origin} 账本 {records} 条记录中的第 {sequence} 条，账本状态签署于 {time}\n"
+        ),
+        Lang::En => format!(
+            "proved: {what} is record {sequence} of {records} in the ledger of {origin}, signed at {time}\n"
+        ),
+    };
+    if let Some(Added { lines, sums, medfee_sumamt, fund_pay_sumamt, commercial_pay, psn_part_amt, .. }) =
+        answer.added()
+    {
+        text += &match lang {
+            Lang::Zh => format!(
+                "重新加总无误：{lines} 行费用，{sums} 个等式；总额 {medfee_sumamt} = 基金 {fund_pay_sumamt} + 商保 {commercial_pay} + 个人 {psn_part_amt}（其余由医院负担）\n"
+            ),
+            Lang::En => format!(
+                "added up again: {lines} lines, {sums} sums; total {medfee_sumamt} = funds {fund_pay_sumamt} + policies {commercial_pay} + person {psn_part_amt} (the rest is the hospital's)\n"
+            ),
+        };
+    }
+    if let Some(Checkpoint { tree, time, .. }) = later {
+        let later = tree.size;
+        text += &match lang {
+            Lang::Zh => format!("历史未变：此后签署于 {time} 的 {later} 条记录，以这 {records} 条原样开头\n"),
+            Lang::En => format!(
+                "history stands: the {later} records signed at {time} begin with these {records}, unchanged\n"
+            ),
+        };
+    }
+    text
+}
+
+/// What an answer is, in words.
+fn what(answer: &Answer, lang: Lang) -> String {
+    let (added, zh, en) = match answer {
+        Answer::Settlement(added) => (added, "撤销", "cancels"),
+        Answer::Undone(added) => (added, "冲正", "reverses"),
+        Answer::Tombstone => {
+            return match lang {
+                Lang::Zh => "一份未到达报文的冲正，该报文永不受理，不涉及金额".to_owned(),
+                Lang::En => {
+                    "the reversal of a call that had not arrived and never will, which moves no money,"
+                        .to_owned()
+                }
+            };
+        }
+    };
+    let Added { setl_id, setl_time, init_setl_id, .. } = added;
+    match (lang, init_setl_id.as_str()) {
+        (Lang::Zh, "") => format!("结算 {setl_id}，{setl_time}"),
+        (Lang::Zh, of) => format!("结算 {setl_id}（{zh} {of}），{setl_time}"),
+        (Lang::En, "") => format!("settlement {setl_id} of {setl_time}"),
+        (Lang::En, of) => format!("settlement {setl_id} ({en} {of}) of {setl_time}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! `bedside verify` as an auditor runs it, on the receipt that a demo leaves.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn bedside(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bedside"));
+    for variable in ["BEDSIDE_DATA", "BEDSIDE_PUBLIC_KEY", "BEDSIDE_SIGNING_KEY"] {
+        command.env_remove(variable);
+    }
+    command.args(words).output().unwrap()
+}
+
+/// What a command says that must end with that code.
+fn ends(words: &[&str], code: i32) -> String {
+    let output = bedside(words);
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_receipt_is_checked_with_the_key_alone_and_held_against_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = dir.path().join("ledger");
+    let said = ends(&["demo", "--lang", "en", "--data", text(&ledger)], 0);
+    assert!(said.contains("receipts: "), "{said}");
+    let (receipt, key) = (ledger.join("receipt.json"), ledger.join("public-key"));
+    let (receipt, key) = (text(&receipt), text(&key));
+
+    let zh = ends(&["verify", "receipt", receipt, "--public-key", key], 0);
+    assert!(zh.starts_with("存证成立：结算 S00000000"), "{zh}");
+    let en =
+        ends(&["verify", "receipt", receipt, "--public-key", key, "--lang", "en", "--later", receipt], 0);
+    assert!(en.starts_with("proved: settlement S00000000") && en.contains("history stands"), "{en}");
+    let json = ends(&["verify", "receipt", receipt, "--public-key", key, "--format", "json"], 0);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["proved"].as_bool(), json["ledger"].as_str()), (Some(true), Some("bedside/demo")));
+
+    // the key as a word, and the key that the gateway signs with
+    let written = fs::read_to_string(key).unwrap();
+    ends(&["verify", "receipt", receipt, "--public-key", written.trim()], 0);
+    assert_eq!(ends(&["verify", "key", "--signing-key", text(&ledger.join("signing-key"))], 0), written);
+
+    // one changed character, another's key, no receipt, no key
+    let changed = dir.path().join("changed.json");
+    let whole = fs::read_to_string(receipt).unwrap();
+    let salt = whole.find("\"salt\": \"").unwrap() + "\"salt\": \"".len();
+    let other = if &whole[salt..=salt] == "A" { "B" } else { "A" };
+    fs::write(&changed, [&whole[..salt], other, &whole[salt + 1..]].concat()).unwrap();
+    let refused = ends(&["verify", "receipt", text(&changed), "--public-key", key], 3);
+    assert!(refused.contains("not in the ledger"), "{refused}");
+    let stranger = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    ends(&["verify", "receipt", receipt, "--public-key", stranger], 3);
+    ends(&["verify", "receipt", key, "--public-key", key], 2);
+    ends(&["verify", "receipt", receipt, "--public-key", "no key"], 2);
+
+    // the folder, and the folder as it was after three records
+    let (backup, then) = (dir.path().join("backup"), dir.path().join("then"));
+    ends(&["ledger", "backup", "--data", text(&ledger), "--to", text(&backup)], 0);
+    ends(&["ledger", "restore", "--from", text(&backup), "--to", text(&then), "--until-sequence", "3"], 0);
+    let against = |data: &Path, code| {
+        ends(
+            &[
+                "ledger",
+                "verify",
+                "--data",
+                text(data),
+                "--journal",
+                "--receipt",
+                receipt,
+                "--public-key",
+                key,
+            ],
+            code,
+        )
+    };
+    against(&ledger, 0);
+    assert!(against(&then, 3).contains("rolled back"));
+}

@@ -379,6 +379,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
         cancellations,
         reversals,
         tombstones,
+        imports,
         persons,
         accounts,
         receivables,
@@ -389,6 +390,9 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
         "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {persons} persons\nhash {}\nroot {root}\n",
         hex(hash)
     );
+    if *imports > 0 {
+        text.push_str(&format!("{imports} records of rows of registers\n"));
+    }
     for (account, amount) in accounts {
         text.push_str(&format!("{account} bears {amount}\n"));
     }
@@ -416,6 +420,7 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
         "cancellations": verification.cancellations,
         "reversals": verification.reversals,
         "tombstones": verification.tombstones,
+        "imports": verification.imports,
         "persons": verification.persons,
         "accounts": accounts.map(amounts).collect::<Vec<_>>(),
         "receivables": receivables.collect::<Vec<_>>(),

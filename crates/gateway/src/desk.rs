@@ -210,8 +210,9 @@ impl Desk {
         let desk = self.clone();
         blocking(move || {
             let key = desk.message_key(&envelope);
+            let unknown = || v1::QueryByMsgidResponse { outcome: "unknown".to_owned(), ..Default::default() };
             let Some(message) = desk.ledger.message(&key).map_err(|error| desk.read_refusal(&error))? else {
-                return Ok(v1::QueryByMsgidResponse { outcome: "unknown".to_owned(), ..Default::default() });
+                return Ok(unknown());
             };
             let receipt = desk.receipt(message.receipt.answer.len(), &key, known_tree_size);
             let (infno, state) = match message.kind {
@@ -222,6 +223,8 @@ impl Desk {
                 MessageKind::Cancel => ("2305", CANCELLED),
                 MessageKind::Reverse => return reversal::told(&message, receipt),
                 MessageKind::Tombstone => return reversal::told_of_tombstone(&message, receipt),
+                // Its key has no hospital, so no hospital's question finds it.
+                MessageKind::Register => return Ok(unknown()),
             };
             Ok(v1::QueryByMsgidResponse {
                 outcome: "booked".to_owned(),

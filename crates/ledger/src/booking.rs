@@ -13,6 +13,7 @@ use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
 use crate::planted;
 use crate::record::{Entry, Record};
+use crate::register;
 use crate::rows::{
     Bucket, BucketRow, MessageRow, SettlementRow, Undoing, UndoneBy, bucket_key, decode_visit, encode_visit,
     family_prefix, message_key, person_prefix, settlement_key, visit_key,
@@ -140,11 +141,12 @@ pub(crate) fn changes_of(
         changes.insert(key, Some(row.encode()));
     }
 
-    match record.entry {
+    match &record.entry {
         Entry::Settlement => settled(rows, record, position, &mut changes)?,
-        Entry::Cancellation { of } => undone(rows, record, of, Undoing::Cancellation, &mut changes)?,
-        Entry::Reversal { of } => undone(rows, record, of, Undoing::Reversal, &mut changes)?,
+        Entry::Cancellation { of } => undone(rows, record, *of, Undoing::Cancellation, &mut changes)?,
+        Entry::Reversal { of } => undone(rows, record, *of, Undoing::Reversal, &mut changes)?,
         Entry::Tombstone { .. } => {}
+        Entry::Register { rows: brought } => register::changes(rows, record, brought, &mut changes)?,
     }
     if let Some(barred) = record.bars() {
         let key = message_key(&barred)?;

@@ -19,9 +19,10 @@ use crate::event::{
 };
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
-use crate::outcome::{CancelError, ReverseError, SettleError, Stopped, Unusable};
+use crate::outcome::{CancelError, RegisterError, ReverseError, SettleError, Stopped, Unusable};
 use crate::planted;
 use crate::record::{Entry, Record};
+use crate::register::{self, RegisterEvent, Registered};
 use crate::rows::SettlementRow;
 use crate::seal;
 use crate::seen::Seen;
@@ -326,6 +327,39 @@ impl Group<'_> {
         .map_err(ReverseError::from)
     }
 
+    /// Drafts the record of the rows that say something new; none where each stands already.
+    pub(crate) fn register(&mut self, event: RegisterEvent) -> Result<Registered, RegisterError> {
+        event.check()?;
+        if let Some(index) = event.without_days() {
+            return Err(RegisterError::NoDays { index });
+        }
+        if let Some((kind, stored)) = self.stored(&event.message)? {
+            return if kind == MessageKind::Register && stored.request == event.request {
+                Ok(Registered::Replayed(stored.receipt()))
+            } else {
+                Err(RegisterError::Conflict)
+            };
+        }
+        let RegisterEvent { message, booked_at_ms, request, rows } = event;
+        let rows = register::news(&self.rows, &message.tenant, rows)?;
+        if rows.is_empty() {
+            return Ok(Registered::Unchanged);
+        }
+        if !self.is_ample {
+            return Err(RegisterError::DiskNearlyFull);
+        }
+        let count = rows.len();
+        let nobody = PersonKey { tenant: Arc::clone(&message.tenant), psn_no: Arc::from("") };
+        let booked = self.book(Record {
+            sequence: self.assign(booked_at_ms).sequence,
+            entry: Entry::Register { rows },
+            booked_at_ms,
+            request,
+            ..nothing_of(message, nobody)
+        })?;
+        Ok(Registered::New { receipt: booked.receipt().clone(), rows: count })
+    }
+
     /// The settlement that an earlier call booked, where a reversal may undo it.
     fn reversible<E>(
         &self,
@@ -339,7 +373,7 @@ impl Group<'_> {
         if original.person != event.person {
             return Err(ReverseError::OtherPerson);
         }
-        if kind != event.okind {
+        if kind != event.okind || kind == MessageKind::Register {
             return Err(ReverseError::OtherKind { stored_kind: kind });
         }
         if original.entry != Entry::Settlement {

@@ -251,6 +251,8 @@ pub enum MessageKind {
     Reverse,
     /// It had not arrived when it was reversed, and is refused for ever.
     Tombstone,
+    /// It brought rows of registers; no hospital's call.
+    Register,
 }
 
 /// What became of a message.

@@ -17,9 +17,10 @@ use crate::event::{
 };
 use crate::journal::Writer;
 use crate::open::{self, Disk, OpenError, OpenReport, WholeTables};
-use crate::outcome::{Busy, CancelError, ReverseError, SettleError, Stopped};
+use crate::outcome::{Busy, CancelError, RegisterError, ReverseError, SettleError, Stopped};
 use crate::progress::{self, Progress};
 use crate::record::Entry;
+use crate::register::{self, RegisterEvent, Registered, StandingRow};
 use crate::rows::{Undoing, UndoneBy};
 use crate::scan::{Place, Records, Scanner};
 use crate::seen::Seen;
@@ -212,6 +213,65 @@ impl Ledger {
             let _ = sender.send(outcome);
         }));
         self.wait(&receiver).unwrap_or(Err(ReverseError::Stopped))
+    }
+
+    /// Submits rows of registers, waiting for a place in the queue; otherwise as [`Ledger::submit_settle`]. Whoever sends
+    /// many chunks bounds how many are under way.
+    pub fn submit_register<R>(&self, event: RegisterEvent, reply: R)
+    where
+        R: FnOnce(Result<Registered, RegisterError>) + Send + 'static,
+    {
+        self.submit_waiting(register_command(event, reply));
+    }
+
+    /// Records rows of registers and waits for the outcome.
+    ///
+    /// # Errors
+    /// See [`RegisterError`].
+    pub fn register(&self, event: RegisterEvent) -> Result<Registered, RegisterError> {
+        let (sender, receiver) = mpsc::channel();
+        self.submit_register(event, move |outcome| {
+            let _ = sender.send(outcome);
+        });
+        self.wait(&receiver).unwrap_or(Err(RegisterError::Stopped))
+    }
+
+    /// Everything that stands of a subject in a register, over all days, by item and first day.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn standing_rows(
+        &self,
+        tenant: &str,
+        register: u8,
+        subject: &str,
+    ) -> Result<Vec<StandingRow>, ReadError> {
+        if check_text("tenant", tenant).and_then(|()| check_text("subject", subject)).is_err() {
+            return Ok(Vec::new());
+        }
+        let _standing_still = self.inner.shared.tip();
+        Ok(register::standing(&self.inner.shared.tables, tenant, register, subject)?)
+    }
+
+    /// Visits everything that stands in a register, by subject, item and first day. Commands wait meanwhile.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn each_standing_row(
+        &self,
+        tenant: &str,
+        register: u8,
+        mut visit: impl FnMut(Arc<str>, StandingRow),
+    ) -> Result<(), ReadError> {
+        let Ok(prefix) = register::register_prefix(tenant, register) else { return Ok(()) };
+        let _standing_still = self.inner.shared.tip();
+        let tables = &self.inner.shared.tables;
+        let each = tables.each_under(&prefix, |key, body| {
+            let (subject, row) = register::standing_of(key.get(prefix.len()..).unwrap_or_default(), body)?;
+            visit(subject, row);
+            Ok(())
+        });
+        each.map_err(ReadError::Tables)
     }
 
     /// The settlement that stands for a visit at the hospital of a message, whatever its `msgid`; nothing where none does.
@@ -469,6 +529,19 @@ where
             None => Err(CancelError::Stopped),
         };
         Box::new(move |written| reply(written.map_err(CancelError::from).and(outcome)))
+    })
+}
+
+fn register_command<R>(event: RegisterEvent, reply: R) -> Command
+where
+    R: FnOnce(Result<Registered, RegisterError>) + Send + 'static,
+{
+    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
+        let outcome = match group {
+            Some(group) => group.register(event),
+            None => Err(RegisterError::Stopped),
+        };
+        Box::new(move |written| reply(written.map_err(RegisterError::from).and(outcome)))
     })
 }
 

@@ -212,6 +212,48 @@ pub enum ReverseError<E> {
     DiskFull,
 }
 
+/// Why rows of registers were not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The ledger no longer writes. Whether the rows are on disk is unknown until it is opened again.
+    #[error("the ledger has stopped")]
+    Stopped,
+    /// A subject, item or content, or the whole record, is longer than the ledger stores.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The ledger's own files could not be read. Nothing was recorded.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+    /// A row holds on no day.
+    #[error("row {index} of the chunk holds on no day")]
+    NoDays {
+        /// Which, from 0.
+        index: usize,
+    },
+    /// The message is booked with other content, or asked for something else.
+    #[error("message is booked with other content")]
+    Conflict,
+    /// The disk is nearly full: what is left is for cancellations. Nothing was recorded.
+    #[error("the disk is nearly full, no register is recorded")]
+    DiskNearlyFull,
+}
+
+impl From<Stopped> for RegisterError {
+    fn from(_: Stopped) -> Self {
+        RegisterError::Stopped
+    }
+}
+
+impl From<BookingError> for RegisterError {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::TooLarge(error) => RegisterError::TooLarge(error),
+            BookingError::DiskFull => RegisterError::DiskNearlyFull,
+            error => RegisterError::Unreadable(error.into()),
+        }
+    }
+}
+
 /// The group of a command did not reach the disk, as far as anyone knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stopped;

@@ -13,6 +13,7 @@ use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
 use crate::event::{
     BookedSettlement, MessageKey, MessageKind, MessageRecord, PersonKey, Posting, Receipt, Status, setl_id_of,
 };
+use crate::register::{RegisterRow, decode_rows, encode_rows};
 
 /// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
@@ -28,6 +29,7 @@ const SETTLEMENT: u8 = 1;
 const CANCELLATION: u8 = 2;
 const REVERSAL: u8 = 3;
 const TOMBSTONE: u8 = 4;
+const REGISTER: u8 = 8;
 
 /// What kind of fact a record is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,11 @@ pub enum Entry {
         /// The `msgid` of that call, of the same hospital.
         omsgid: Arc<str>,
     },
+    /// Books nothing: rows of registers that an import brought.
+    Register {
+        /// The rows, in the order in which they count; none of them says what stood already.
+        rows: Vec<RegisterRow>,
+    },
 }
 
 impl Entry {
@@ -56,7 +63,7 @@ impl Entry {
     pub fn undoes(&self) -> Option<u64> {
         match self {
             Entry::Cancellation { of } | Entry::Reversal { of } => Some(*of),
-            Entry::Settlement | Entry::Tombstone { .. } => None,
+            Entry::Settlement | Entry::Tombstone { .. } | Entry::Register { .. } => None,
         }
     }
 }
@@ -113,6 +120,7 @@ impl Record {
             Entry::Settlement => MessageKind::Settle,
             Entry::Cancellation { .. } => MessageKind::Cancel,
             Entry::Reversal { .. } | Entry::Tombstone { .. } => MessageKind::Reverse,
+            Entry::Register { .. } => MessageKind::Register,
         }
     }
 
@@ -166,7 +174,7 @@ impl Record {
     /// [`PAYLOAD_BYTES_MAX`].
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
         let mut out = Encoder::with(match (&self.salt, &self.entry) {
-            (Some(_), _) => VERSION,
+            (Some(_), _) | (None, Entry::Register { .. }) => VERSION,
             (None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
             (None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
         });
@@ -183,6 +191,10 @@ impl Record {
             Entry::Tombstone { omsgid } => {
                 out.u8(TOMBSTONE);
                 out.text("omsgid", omsgid)?;
+            }
+            Entry::Register { rows } => {
+                out.u8(REGISTER);
+                encode_rows(&mut out, rows)?;
             }
         }
         out.i64(self.booked_at_ms);
@@ -208,6 +220,7 @@ impl Record {
         out.bytes("request", &self.request)?;
         out.bytes("answer", &self.answer)?;
         if let Some(salt) = &self.salt {
+            out.bytes("bill", &[])?;
             out.raw(salt);
         }
         let bytes = out.finish();
@@ -236,6 +249,7 @@ impl Record {
             }
             (VERSION | VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
             (VERSION | VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
+            (VERSION, REGISTER) => Entry::Register { rows: decode_rows(&mut input)? },
             _ => return Err(Malformed("entry")),
         };
         let booked_at_ms = input.i64("booked_at_ms")?;
@@ -266,6 +280,9 @@ impl Record {
         }
         let request = input.bytes("request")?.to_vec();
         let answer = Arc::from(input.bytes("answer")?);
+        if version == VERSION && !input.bytes("bill")?.is_empty() {
+            return Err(Malformed("bill"));
+        }
         let salt = if version == VERSION { Some(input.array("salt")?) } else { None };
         input.end("record")?;
         Ok(Record {
@@ -401,6 +418,7 @@ pub(crate) fn decode_term(input: &mut Decoder<'_>) -> Result<Term, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bedside_claim::Span;
     use proptest::prelude::*;
 
     fn text() -> impl Strategy<Value = Arc<str>> {
@@ -438,12 +456,23 @@ mod tests {
         (key(), money(), money()).prop_map(|(key, before, after)| AccumulatorChange { key, before, after })
     }
 
+    fn row() -> impl Strategy<Value = RegisterRow> {
+        let from = proptest::option::of((1900i16..2100, 1i8..=12, 1i8..=28));
+        (any::<u8>(), text(), text(), from, any::<bool>(), proptest::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|(register, subject, item, from, ends, content)| {
+                let from = from.map(|(year, month, day)| Date::new(year, month, day).unwrap());
+                let until = from.filter(|_| ends).and_then(|from| from.tomorrow().ok());
+                RegisterRow { register, subject, item, span: Span { from, until }, content }
+            })
+    }
+
     fn entry() -> impl Strategy<Value = Entry> {
         prop_oneof![
             Just(Entry::Settlement),
             any::<u64>().prop_map(|of| Entry::Cancellation { of }),
             any::<u64>().prop_map(|of| Entry::Reversal { of }),
             text().prop_map(|omsgid| Entry::Tombstone { omsgid }),
+            proptest::collection::vec(row(), 0..4).prop_map(|rows| Entry::Register { rows }),
         ]
     }
 
@@ -460,6 +489,9 @@ mod tests {
             salt in proptest::option::of(any::<[u8; 32]>()),
         ) -> Record {
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
+            // What came with version 4 always has a salt.
+            let is_new = matches!(entry, Entry::Register { .. });
+            let salt = salt.or_else(|| is_new.then_some([7; 32]));
             Record {
                 sequence,
                 entry,
@@ -493,7 +525,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), entry in 0u8..4) {
+        fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), entry in 0u8..9) {
             let _ = Record::decode(1, &bytes);
             for version in VERSION_OF_YEARS..=VERSION {
                 if bytes.len() > 2 {
@@ -614,7 +646,7 @@ mod tests {
         }
     }
 
-    /// Version 4 as it lies on disks: every entry, and a salt. This text changes only together with a new version.
+    /// Version 4 as it lies on disks: every entry, no bill, and a salt. This text changes only together with a new version.
     #[test]
     fn version_4_is_these_bytes() {
         let behind_the_entry = BEFORE_THE_ACCUMULATORS[2..].concat();
@@ -625,7 +657,7 @@ mod tests {
             (Entry::Tombstone { omsgid: "m0".into() }, "04026d30"),
         ] {
             let record = Record { entry, salt: Some([0xAB; 32]), ..cancellation(Vec::new()) };
-            let without = hex(&["04", bytes, &behind_the_entry, "00000000", BEHIND]);
+            let without = hex(&["04", bytes, &behind_the_entry, "00000000", BEHIND, "00000000"]);
             let expected = [without.as_slice(), &[0xAB; 32]].concat();
             assert_eq!(record.encode().unwrap(), expected);
             assert_eq!(Record::decode(7, &expected).unwrap(), record);

@@ -18,7 +18,7 @@ use crate::record::{
 /// The longest body of a row, in bytes.
 pub(crate) const ROW_BYTES_MAX: usize = 60 * 1024;
 
-const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 2;
 /// Rows of an earlier release, which knew the person's years only: of those, the applied row alone is still read.
 const VERSION_OF_YEARS: u8 = 1;
 
@@ -99,7 +99,7 @@ pub(crate) fn bucket_key(person: &PersonKey, bucket: &Bucket) -> Result<Vec<u8>,
     Ok(key.finish())
 }
 
-fn version(input: &mut Decoder<'_>) -> Result<(), Malformed> {
+pub(crate) fn version(input: &mut Decoder<'_>) -> Result<(), Malformed> {
     if input.u8("version")? == VERSION { Ok(()) } else { Err(Malformed("version")) }
 }
 
@@ -180,6 +180,7 @@ impl MessageRow {
             MessageKind::Cancel => 2,
             MessageKind::Reverse => 3,
             MessageKind::Tombstone => 4,
+            MessageKind::Register => 8,
         });
         out.u64(self.sequence);
         encode_position(&mut out, self.position);
@@ -194,6 +195,7 @@ impl MessageRow {
             2 => MessageKind::Cancel,
             3 => MessageKind::Reverse,
             4 => MessageKind::Tombstone,
+            8 => MessageKind::Register,
             _ => return Err(Malformed("kind")),
         };
         let sequence = input.u64("sequence")?;
@@ -429,7 +431,7 @@ mod tests {
             prop_assert_eq!(SettlementRow::decode(&row.encode().unwrap()).unwrap(), row);
             let applied = Applied { sequence, hash: [3; 32], position, rows, sum: segment };
             prop_assert_eq!(Applied::decode(&applied.encode()).unwrap(), applied);
-            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone] {
+            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone, MessageKind::Register] {
                 let row = MessageRow { kind, sequence, position };
                 prop_assert_eq!(MessageRow::decode(&row.encode()).unwrap(), row);
             }

@@ -213,6 +213,21 @@ impl Tables {
         self.each_of(0..=u8::MAX, visit)
     }
 
+    /// Visits the rows whose keys begin with `prefix`, in the order of their keys: key and body.
+    pub(crate) fn each_under(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), TablesError>,
+    ) -> Result<(), TablesError> {
+        guarded(|| {
+            for row in self.db.scan_prefix(prefix) {
+                let (key, value) = row?;
+                visit(&key, opened(&key, &value)?.1)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Visits the rows whose keys begin with one of these bytes.
     fn each_of(
         &self,

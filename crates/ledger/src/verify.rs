@@ -4,6 +4,8 @@
 //! balances, a cancellation mirrors the latest standing settlement, the trial balance is zero, and each row of the
 //! tables is what the journal says.
 
+mod registers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub struct Verification {
     pub reversals: u64,
     /// Calls that were reversed and had not arrived.
     pub tombstones: u64,
+    /// Records of rows of registers.
+    pub imports: u64,
     /// Persons with at least one record.
     pub persons: u64,
     /// The sum of each posting account over all tenants, cancellations included.
@@ -120,6 +124,9 @@ pub enum Broken {
     /// It is a tombstone and books something.
     #[error("it is a tombstone and books something")]
     TombstoneBooks,
+    /// It brings rows of registers and books something.
+    #[error("it brings rows of registers and books something")]
+    RegisterBooks,
 }
 
 pub(crate) fn verify(
@@ -174,6 +181,8 @@ struct Fold {
     cancellations: u64,
     reversals: u64,
     tombstones: u64,
+    imports: u64,
+    registers: registers::Registers,
     visits: BTreeMap<Visit, u64>,
     persons: BTreeSet<PersonKey>,
     /// The accumulators, and the settlements that stand, by each bucket that they touch.
@@ -217,6 +226,14 @@ impl Fold {
             return Err(Broken::MessageTwice);
         }
         self.post(&record)?;
+        if let Entry::Register { rows } = &record.entry {
+            if !books_nothing(&record) {
+                return Err(Broken::RegisterBooks);
+            }
+            self.imports += 1;
+            self.registers.add(&record, rows);
+            return Ok(());
+        }
         self.persons.insert(record.person.clone());
         for change in &record.accumulators {
             let shelf = shelf_of(&record, Bucket::of(&change.key));
@@ -266,17 +283,15 @@ impl Fold {
                 }
             }
             Entry::Tombstone { omsgid } => self.bar(&record, omsgid, position)?,
+            // Added above.
+            Entry::Register { .. } => {}
         }
         Ok(())
     }
 
     /// The message that a tombstone bars counts as one that came, so that it can neither have come nor ever come.
     fn bar(&mut self, record: &Record, omsgid: &Arc<str>, position: Position) -> Result<(), Broken> {
-        let nothing = record.medfee_sumamt == Money::ZERO
-            && (record.benefit_year, &*record.mdtrt_id) == (0, "")
-            && record.postings.is_empty()
-            && record.accumulators.is_empty();
-        if !nothing {
+        if !books_nothing(record) {
             return Err(Broken::TombstoneBooks);
         }
         let MessageKey { tenant, fixmedins_code, .. } = record.message.clone();
@@ -328,6 +343,7 @@ impl Fold {
             cancellations: self.cancellations,
             reversals: self.reversals,
             tombstones: self.tombstones,
+            imports: self.imports,
             persons: self.persons.len() as u64,
             accounts,
             receivables,
@@ -378,6 +394,10 @@ impl Fold {
         for (key, body) in self.leaves.rows() {
             hold(tables.row(&key).map_err(ReadError::Tables)? == body, "the tree", 0)?;
         }
+        match self.registers.compare(tables)? {
+            Ok(rows) => expected += rows,
+            Err(sequence) => return Err(VerifyError::Tables { row: "the register row", sequence }),
+        }
         let mut found = 0u64;
         tables
             .each(|_, _, _| {
@@ -395,6 +415,13 @@ impl Folded {
             && row.before == self.before
             && row.undone.map(|by| (by.undoing, by.sequence, by.at_ms)) == self.undone
     }
+}
+
+fn books_nothing(record: &Record) -> bool {
+    record.medfee_sumamt == Money::ZERO
+        && (record.benefit_year, &*record.mdtrt_id) == (0, "")
+        && record.postings.is_empty()
+        && record.accumulators.is_empty()
 }
 
 fn buckets(record: &Record) -> BTreeSet<Bucket> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bedside_claim::{AccumulatorChange, Money, Owner, Term};
-use bedside_ledger::{Entry, Progress, Record, Records};
+use bedside_ledger::{Entry, Progress, Record, Records, RegisterRow};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -88,6 +88,7 @@ fn entry(record: &Record) -> &'static str {
         Entry::Cancellation { .. } => "cancellation",
         Entry::Reversal { .. } => "reversal",
         Entry::Tombstone { .. } => "tombstone",
+        Entry::Register { .. } => "register",
     }
 }
 
@@ -119,7 +120,7 @@ pub(crate) fn json_of(record: &Record) -> Value {
             "after": after.to_string(),
         })
     });
-    json!({
+    let mut document = json!({
         "sequence": record.sequence,
         "setl_id": *record.setl_id(),
         "entry": entry(record),
@@ -137,6 +138,21 @@ pub(crate) fn json_of(record: &Record) -> Value {
         "accumulators": accumulators.collect::<Vec<_>>(),
         "request": hex(&record.request),
         "answer": hex(&record.answer),
+    });
+    if let Entry::Register { rows } = &record.entry {
+        document["rows"] = rows.iter().map(row_json).collect();
+    }
+    document
+}
+
+fn row_json(row: &RegisterRow) -> Value {
+    json!({
+        "register": row.register,
+        "subject": *row.subject,
+        "item": *row.item,
+        "from": row.span.from.map(|day| day.to_string()),
+        "until": row.span.until.map(|day| day.to_string()),
+        "content": hex(&row.content),
     })
 }
 

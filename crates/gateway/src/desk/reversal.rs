@@ -106,8 +106,8 @@ fn infno_of(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::Settle => "2304",
         MessageKind::Cancel => "2305",
-        // A tombstone is no call that arrived, and the ledger tells it before the kind.
-        MessageKind::Reverse | MessageKind::Tombstone => "2601",
+        // A tombstone is no call that arrived, and the ledger tells it before the kind; rows of registers are no hospital's.
+        MessageKind::Reverse | MessageKind::Tombstone | MessageKind::Register => "2601",
     }
 }
 

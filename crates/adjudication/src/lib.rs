@@ -32,9 +32,9 @@ mod variance;
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccountPayment, AccumulatorChange, Accumulators, AdoptedResult, Adoption, Bill, Claim, Fault,
-    FixedPayment, FourWaySplit, LineSplit, Money, PackCard, PayerKind, Payment, PublicLayers, Settlement,
-    ShareTable, Step,
+    AccountPayment, AccumulatorChange, AccumulatorKey, Accumulators, AdoptedResult, Adoption, Bill, Claim,
+    Fault, FixedPayment, FourWaySplit, LineSplit, Money, PackCard, PayerKind, Payment, PublicLayers,
+    Settlement, ShareTable, Step,
 };
 use bedside_policy::{Benefit, Layer, Pays, Programme};
 
@@ -75,9 +75,12 @@ pub fn adjudicate(
             PublicLayers::Computed
         }
         Some(result) => {
-            let (adoption, changes) = adoption(claim, programme, accumulators, result)?;
+            let (adoption, changes, seen) = adoption(claim, programme, accumulators, result)?;
             for change in changes {
                 settling.usage.set(change.key, change.after);
+            }
+            for key in &seen {
+                settling.usage.note(key);
             }
             adopted::public_layers(&mut settling, result)?;
             for layer in programme.layers.iter().filter(|layer| !is_public(layer)) {
@@ -96,23 +99,23 @@ pub fn adjudicate(
     Ok(settlement)
 }
 
-/// Our own computation beside an adopted answer, where it differs and why, and what it would use up.
+/// Our own computation beside an adopted answer, where it differs and why, what it would use up and what it looked at.
 fn adoption(
     claim: &Claim,
     programme: &Programme,
     accumulators: &Accumulators,
     result: &AdoptedResult,
-) -> Result<(Adoption, Vec<AccumulatorChange>), Fault> {
+) -> Result<(Adoption, Vec<AccumulatorChange>, Vec<AccumulatorKey>), Fault> {
     let mut adoption = Adoption { identities: result.identities.clone(), ..Adoption::default() };
     // Without public layers of ours there is nothing to compare with.
     if !programme.layers.iter().any(is_public) {
-        return Ok((adoption, Vec::new()));
+        return Ok((adoption, Vec::new(), Vec::new()));
     }
     let mut own = own::compute(claim, programme, accumulators, &[])?;
     adoption.variances = variance::find(claim, programme, accumulators, result, &own)?;
-    let changes = std::mem::take(&mut own.changes);
+    let (changes, seen) = (std::mem::take(&mut own.changes), std::mem::take(&mut own.seen));
     adoption.own = Some(own.into_result());
-    Ok((adoption, changes))
+    Ok((adoption, changes, seen))
 }
 
 fn is_public(layer: &Layer) -> bool {
@@ -245,6 +248,7 @@ impl<'a> Settling<'a> {
             }
         }
         self.steps.push(Step::Cash { amount: psn_cash_pay });
+        let (accumulators, looked_at) = self.usage.into_changes();
         Ok(Settlement {
             programme: self.programme.id.clone(),
             rule_date: self.programme.date,
@@ -260,7 +264,8 @@ impl<'a> Settling<'a> {
             to_person: self.to_person,
             act_pay_dedc: self.act_pay_dedc,
             shares,
-            accumulators: self.usage.into_changes(),
+            accumulators,
+            looked_at,
             explanation: self.steps,
             packs: packs(self.programme, &self.claim.bill),
             public_layers: totals.public_layers,

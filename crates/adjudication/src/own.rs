@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use bedside_claim::{
-    AccumulatorChange, Accumulators, Citation, Claim, DeductibleRule, Fault, FourWaySplit, Grade, LineSplit,
-    Money, OwnComputation, PayerKind, Payment, Period, Rate, Reason, Step,
+    AccumulatorChange, AccumulatorKey, Accumulators, Citation, Claim, DeductibleRule, Fault, FourWaySplit,
+    Grade, LineSplit, Money, OwnComputation, PayerKind, Payment, Period, Rate, Reason, Step,
 };
 use bedside_policy::plan::{Value, When};
 use bedside_policy::{
@@ -39,6 +39,8 @@ pub(crate) struct OwnRun {
     pub(crate) steps: Vec<Step>,
     /// What they would use up.
     pub(crate) changes: Vec<AccumulatorChange>,
+    /// What they looked at beside.
+    pub(crate) seen: Vec<AccumulatorKey>,
 }
 
 /// Computes the public layers. Without [`Premise::Splits`] lines go by our catalogue, and by the platform's split where
@@ -58,8 +60,8 @@ pub(crate) fn compute(
         own.layer(layer)?;
     }
     let Settling { act_pay_dedc, payments, steps, usage, .. } = own;
-    let changes = usage.into_changes();
-    Ok(OwnRun { split, act_pay_dedc, payments, steps, changes, line_splits })
+    let (changes, seen) = usage.into_changes();
+    Ok(OwnRun { split, act_pay_dedc, payments, steps, changes, seen, line_splits })
 }
 
 impl OwnRun {

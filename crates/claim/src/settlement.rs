@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::accumulators::AccumulatorChange;
+use crate::accumulators::{AccumulatorChange, AccumulatorKey};
 use crate::adopted::Adoption;
 use crate::benefit::{BenefitCard, PackCard, PayerKind};
 use crate::bill::{Bill, FourWaySplit};
@@ -193,6 +193,8 @@ pub struct Settlement {
     pub shares: ShareTable,
     /// What it uses up.
     pub accumulators: Vec<AccumulatorChange>,
+    /// What it was computed from beside: one accumulator for each owner and term that it looked at and changes nothing of.
+    pub looked_at: Vec<AccumulatorKey>,
     /// Why.
     pub explanation: Vec<Step>,
     /// Every pack version that had a say, programme order, the catalogue last.

@@ -380,6 +380,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
         reversals,
         tombstones,
         imports,
+        corrections,
         persons,
         accounts,
         receivables,
@@ -387,7 +388,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
     } = verification;
     let root = leaves.root(*records).map_or_else(String::new, |root| hex(&root));
     let mut text = format!(
-        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {persons} persons\nhash {}\nroot {root}\n",
+        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {corrections} corrections, {persons} persons\nhash {}\nroot {root}\n",
         hex(hash)
     );
     if *imports > 0 {
@@ -421,6 +422,7 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
         "reversals": verification.reversals,
         "tombstones": verification.tombstones,
         "imports": verification.imports,
+        "corrections": verification.corrections,
         "persons": verification.persons,
         "accounts": accounts.map(amounts).collect::<Vec<_>>(),
         "receivables": receivables.collect::<Vec<_>>(),

@@ -18,14 +18,18 @@ use crate::request::verbatim;
 use crate::v1;
 
 /// The canonical bytes of a request to settle a bill; takes the request, so that a long bill is not copied.
-pub fn settle_bytes(mut request: v1::SettleBillRequest) -> Vec<u8> {
+pub fn settle_bytes(request: v1::SettleBillRequest) -> Vec<u8> {
+    plain_bill(request).encode_to_vec()
+}
+
+fn plain_bill(mut request: v1::SettleBillRequest) -> v1::SettleBillRequest {
     request.header = request.header.map(bare_header);
     verbatim::make_plain(&mut request);
     if let Some(baseinfo) = &mut request.baseinfo {
         baseinfo.psn_name.clear();
         baseinfo.certno.clear();
     }
-    request.encode_to_vec()
+    request
 }
 
 /// The canonical bytes of a request to cancel a settlement.
@@ -38,6 +42,15 @@ pub fn cancel_bytes(mut request: v1::CancelSettlementRequest) -> Vec<u8> {
 /// The canonical bytes of a request to reverse an earlier call.
 pub fn reverse_bytes(mut request: v1::ReverseRequest) -> Vec<u8> {
     request.header = request.header.map(bare_header);
+    request.encode_to_vec()
+}
+
+/// The canonical bytes of a request to correct a settlement. Whether it is a dry run is not part of them: that one is not
+/// stored.
+pub fn correct_bytes(mut request: v1::CorrectSettlementRequest) -> Vec<u8> {
+    request.header = request.header.map(bare_header);
+    request.bill = request.bill.map(plain_bill);
+    request.dry_run.clear();
     request.encode_to_vec()
 }
 
@@ -78,6 +91,11 @@ impl Difference {
     /// The difference between two requests to reverse; `None` when they say the same.
     pub fn of_reverse(stored: &[u8], sent: &[u8]) -> Option<Difference> {
         Difference::of::<v1::ReverseRequest>(stored, sent)
+    }
+
+    /// The difference between two requests to correct; `None` when they say the same.
+    pub fn of_correct(stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        Difference::of::<v1::CorrectSettlementRequest>(stored, sent)
     }
 
     fn of<M: Message + Default + Serialize>(stored: &[u8], sent: &[u8]) -> Option<Difference> {

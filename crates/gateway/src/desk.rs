@@ -4,6 +4,7 @@
 //! stand, so that two bills of one person never see the same state. Nobody's leaving cancels a commit: the answer is
 //! stored, and the same message gets it. It must not know tonic beyond the refusals it returns.
 
+mod correction;
 mod fees;
 mod receipts;
 mod reversal;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{Accumulators, Claim, Fault, Term};
+use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Term};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
     MessageKind, PersonKey, Posting, ReadError, Seen, SettleError, SettleEvent, Status, Unusable,
@@ -36,6 +37,7 @@ const INLINE_LINES_MAX: usize = 1_000;
 const WRAPPING_BYTES_MAX: usize = 8 << 10;
 
 const BOOKED: &str = "booked";
+const CORRECTED: &str = "corrected";
 const CANCELLED: &str = "cancelled";
 const REVERSED: &str = "reversed";
 const TOMBSTONE: &str = "tombstone";
@@ -218,11 +220,12 @@ impl Desk {
             let (infno, state) = match message.kind {
                 MessageKind::Settle => {
                     let booked = desk.booked(&message.receipt.setl_id)?;
-                    ("2304", booked.map_or(BOOKED, |booked| state(&booked.status)))
+                    ("2304", booked.as_ref().map_or(BOOKED, state))
                 }
                 MessageKind::Cancel => ("2305", CANCELLED),
                 MessageKind::Reverse => return reversal::told(&message, receipt),
                 MessageKind::Tombstone => return reversal::told_of_tombstone(&message, receipt),
+                MessageKind::Correct => return correction::told(&message),
                 // Its key has no hospital, so no hospital's question finds it.
                 MessageKind::Register => return Ok(unknown()),
             };
@@ -232,6 +235,7 @@ impl Desk {
                 settlement: Some(decode(&message.receipt.answer)?),
                 state: state.to_owned(),
                 receipt,
+                correction: None,
             })
         })
         .await?
@@ -242,10 +246,14 @@ impl Desk {
         &self,
         request: v1::GetSettlementRequest,
     ) -> Result<v1::GetSettlementResponse, Refusal> {
-        request::get_settlement(&request).map_err(Refusal::Invalid)?;
+        let version = request::get_settlement(&request).map_err(Refusal::Invalid)?;
         let desk = self.clone();
         blocking(move || {
-            let booked = desk.booked(&request.setl_id)?.ok_or(Refusal::NotFound)?;
+            let booked = match version {
+                None => desk.booked(&request.setl_id)?,
+                Some(version) => desk.version(&request.setl_id, version)?,
+            };
+            let booked = booked.ok_or(Refusal::NotFound)?;
             let settlement = decode(&booked.answer)?;
             let asked = |field: &str, own: &str| field.is_empty() || field == own;
             let own = *booked.person.psn_no == *request.psn_no
@@ -258,9 +266,23 @@ impl Desk {
                 Status::Booked => String::new(),
                 Status::Cancelled { by, .. } | Status::Reversed { by, .. } => by.to_string(),
             };
-            let state = state(&booked.status).to_owned();
-            let receipt = desk.receipt(booked.answer.len(), &booked.message, None);
-            Ok(v1::GetSettlementResponse { settlement: Some(settlement), state, cancelled_by, receipt })
+            // A version that a correction made stands in the correction's record, which this receipt does not prove.
+            let receipt = match booked.correction {
+                None => desk.receipt(booked.answer.len(), &booked.message, None),
+                Some(_) => None,
+            };
+            Ok(v1::GetSettlementResponse {
+                settlement: Some(settlement),
+                // Of the settlement: an old version of a corrected one says so too.
+                state: match version {
+                    None => state(&booked).to_owned(),
+                    Some(_) => desk.booked(&request.setl_id)?.as_ref().map_or(BOOKED, state).to_owned(),
+                },
+                cancelled_by,
+                receipt,
+                version: booked.version.to_string(),
+                corrected_by: booked.correction.as_deref().unwrap_or_default().to_owned(),
+            })
         })
         .await?
     }
@@ -334,6 +356,12 @@ impl Desk {
 
     fn booked(&self, setl_id: &str) -> Result<Option<BookedSettlement>, Refusal> {
         self.ledger.settlement(&self.tenant, setl_id).map_err(|error| self.read_refusal(&error))
+    }
+
+    /// One version of a settlement.
+    fn version(&self, setl_id: &str, version: u32) -> Result<Option<BookedSettlement>, Refusal> {
+        let found = self.ledger.settlement_version(&self.tenant, setl_id, version);
+        found.map_err(|error| self.read_refusal(&error))
     }
 
     /// Waits for the committer; past the deadline the outcome is unknown to the caller, though not to the ledger. A
@@ -459,6 +487,11 @@ fn decide(
     let answer = answer.encode_to_vec();
     sendable(answer.len() + answer.len() / 6, answer_bytes_max)?;
     let postings = answer::postings(&settlement);
+    // A settlement stands on whatever it looked at, also where it found a deductible met and changes nothing of it.
+    let looked_at = settlement.looked_at.into_iter().map(|key| {
+        let stands = seen.booked.get(&key);
+        AccumulatorChange { key, before: stands, after: stands }
+    });
     Ok(Decision {
         benefit_year: settlement.benefit_year,
         medfee_sumamt: settlement.medfee_sumamt,
@@ -466,7 +499,7 @@ fn decide(
             .into_iter()
             .map(|(account, amount)| Posting { account: account.into(), amount })
             .collect(),
-        accumulators: settlement.accumulators,
+        accumulators: settlement.accumulators.into_iter().chain(looked_at).collect(),
         answer,
     })
 }
@@ -519,8 +552,10 @@ fn decode<M: Message + Default>(answer: &[u8]) -> Result<M, Refusal> {
     })
 }
 
-fn state(status: &Status) -> &'static str {
-    match status {
+/// Where a settlement stands, told of its newest version.
+fn state(newest: &BookedSettlement) -> &'static str {
+    match newest.status {
+        Status::Booked if newest.version > 1 => CORRECTED,
         Status::Booked => BOOKED,
         Status::Cancelled { .. } => CANCELLED,
         Status::Reversed { .. } => REVERSED,

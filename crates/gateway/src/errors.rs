@@ -91,6 +91,10 @@ reasons! {
     AlreadyCancelled, "ALREADY_CANCELLED", FailedPrecondition,
         "the settlement was cancelled or reversed before, under another msgid, by `setl_id`",
         "nothing: it is undone";
+    /// A correction would have to settle again what cannot be settled any more.
+    CannotReadjudicate, "CANNOT_READJUDICATE", FailedPrecondition,
+        "a correction would have to settle `setl_id` again, and its stored bill cannot be settled under the packs and checks of now; `because` is the reason that it would be refused with",
+        "add the pack that is missing, or correct that settlement first with a bill that can be settled";
     /// No programme for the insurance.
     NoProgramme, "NO_PROGRAMME", FailedPrecondition,
         "no programme is known for the insurance type and area of the person",
@@ -150,7 +154,7 @@ reasons! {
     /// Not built yet.
     NotImplemented, "NOT_IMPLEMENTED", Unimplemented,
         "the call, or the part of it that was asked for, is not implemented yet",
-        "use SettleBill, PreSettle with a bill, CancelSettlement, Reverse, GetSettlement, ListFees, QueryByMsgid or GetAccumulators";
+        "use SettleBill, PreSettle with a bill, CancelSettlement, Reverse, CorrectSettlement, GetSettlement, ListFees, QueryByMsgid or GetAccumulators";
     /// A defect of the engine or of a pack.
     Fault, "FAULT", Internal,
         "a defect of the engine or of a pack; nothing was booked",
@@ -195,6 +199,13 @@ pub enum Refusal {
     AlreadyCancelled {
         /// By this cancellation or reversal.
         setl_id: String,
+    },
+    /// A settlement that a correction would have to settle again cannot be.
+    NotAgain {
+        /// The settlement.
+        setl_id: String,
+        /// What it would be refused with.
+        because: Box<Refusal>,
     },
     /// No programme applies.
     Unresolved(Unresolved),
@@ -242,6 +253,7 @@ impl Refusal {
             Refusal::Unresolved(Unresolved::TwoPolicies { .. }) => ErrorReason::TwoPolicies,
             Refusal::Unresolved(Unresolved::NeedsNationalAnswer { .. }) => ErrorReason::NeedsNationalAnswer,
             Refusal::Unresolved(Unresolved::ScheduleLacks { .. }) => ErrorReason::PolicyScheduleLacks,
+            Refusal::NotAgain { .. } => ErrorReason::CannotReadjudicate,
             Refusal::NotFound => ErrorReason::SettlementNotFound,
             Refusal::Busy => ErrorReason::Busy,
             Refusal::DiskNearlyFull => ErrorReason::DiskNearlyFull,
@@ -289,6 +301,15 @@ impl Refusal {
                 format!("该结算已被 `{setl_id}` 撤销"),
                 format!("the settlement is cancelled already, by `{setl_id}`"),
             ),
+            Refusal::NotAgain { setl_id, because } => {
+                let Phrase { zh, en } = because.phrase();
+                Phrase::made(
+                    format!("更正涉及的结算 `{setl_id}` 无法重新结算：{zh}；未作改动"),
+                    format!(
+                        "settlement `{setl_id}`, which the correction reaches, cannot be settled again: {en}; nothing was changed"
+                    ),
+                )
+            }
             Refusal::Unresolved(unresolved) => unresolved_phrase(unresolved),
             Refusal::NotFound => Phrase::fixed("结算不存在", "no such settlement"),
             Refusal::Busy => {
@@ -392,6 +413,10 @@ impl From<Refusal> for Status {
             | Refusal::Blocked { setl_id }
             | Refusal::AlreadyCancelled { setl_id } => {
                 metadata.insert("setl_id".to_owned(), setl_id.clone());
+            }
+            Refusal::NotAgain { setl_id, because } => {
+                metadata.insert("setl_id".to_owned(), setl_id.clone());
+                metadata.insert("because".to_owned(), because.reason().code().to_owned());
             }
             Refusal::Busy => {
                 details.set_retry_info(Some(BUSY_RETRY));

@@ -15,7 +15,7 @@ pub const FAULTS_MAX: usize = 50;
 const VALUE_CHARS_MAX: usize = 40;
 
 /// Fields that say who the person is, what ails them, or what they own.
-const PERSONAL: [&str; 30] = [
+const PERSONAL: [&str; 31] = [
     "acdt_date",
     "acdt_no",
     "adm_bed",
@@ -44,6 +44,7 @@ const PERSONAL: [&str; 30] = [
     "psn_name",
     "psn_no",
     "raw_json",
+    "reason",
     "regdate",
     "setl_proc_info",
 ];
@@ -294,6 +295,14 @@ impl InvalidMessage {
     /// The faults in the order in which the message is read, 50 at most.
     pub fn faults(&self) -> &[Invalid] {
         &self.faults
+    }
+
+    /// The same faults in a message that is a node of another.
+    pub(crate) fn inside(mut self, node: &str) -> InvalidMessage {
+        for fault in &mut self.faults {
+            fault.field = format!("{node}.{}", fault.field);
+        }
+        self
     }
 
     /// How many faults there were in all.

@@ -4,6 +4,7 @@
 //! that neither the core nor the ledger looks at a text again. Names and certificates stop here. It must not know any
 //! rule, nor whether the message came over the network or from a file.
 
+mod correct;
 mod events;
 mod fees;
 mod fields;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 
 use bedside_claim::{AccountUse, Bill, Claim, Event};
 
+pub(crate) use self::correct::not_of_the_settlement;
+pub use self::correct::{Correction, Effective, correct, service};
 pub(crate) use self::list_fees::wrong_token;
 pub use self::list_fees::{FeePage, PageStart, list_fees};
 pub use self::national_cancel::NationalCancel;
@@ -190,17 +193,21 @@ pub fn query(request: &v1::QueryByMsgidRequest) -> Result<(Envelope, Option<u64>
     reader.faults.finish(envelope.zip(known))
 }
 
-/// Checks the fields that `GetSettlement` needs: `setl_id` and the `psn_no` it must belong to.
+/// The version that `GetSettlement` asks for, `None` for the newest; checks `setl_id` and the `psn_no` it must belong to.
 ///
 /// # Errors
 /// [`InvalidMessage`]: one of them missing, or a field badly formed.
-pub fn get_settlement(request: &v1::GetSettlementRequest) -> Result<(), InvalidMessage> {
+pub fn get_settlement(request: &v1::GetSettlementRequest) -> Result<Option<u32>, InvalidMessage> {
     let mut reader = Reader::default();
     let setl_id = reader.text(Place::Top, "setl_id", &request.setl_id, ID);
     let psn_no = reader.text(Place::Top, "psn_no", &request.psn_no, ID);
     reader.optional_text(Place::Top, "mdtrt_id", &request.mdtrt_id, ID);
     reader.optional_text(Place::Top, "fixmedins_code", &request.fixmedins_code, FIXMEDINS_CODE);
-    reader.faults.finish(setl_id.and(psn_no).map(|_| ()))
+    let allowed = Phrase::fixed("空，或从 1 起的版本号", "empty, or the number of a version from 1");
+    let number =
+        |text: &str| text.parse::<u32>().ok().filter(|it| *it > 0 && it.to_string() == text).map(Some);
+    let version = reader.optional_code(Place::Top, "version", &request.version, None, number, allowed);
+    reader.faults.finish(version.filter(|_| setl_id.is_some() && psn_no.is_some()))
 }
 
 /// The benefit year that `GetAccumulators` asks about; `None` asks about every year.

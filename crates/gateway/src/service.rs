@@ -125,6 +125,17 @@ impl BedsideService for Service {
         Ok(Response::new(answer))
     }
 
+    async fn correct_settlement(
+        &self,
+        request: Request<v1::CorrectSettlementRequest>,
+    ) -> Result<Response<v1::CorrectSettlementResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span("CorrectSettlement", request.header.as_ref());
+        let answer = traced(span, self.desk.correct(request, deadline)).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn query_by_msgid(
         &self,
         request: Request<v1::QueryByMsgidRequest>,

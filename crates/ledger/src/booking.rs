@@ -14,6 +14,7 @@ use crate::frame::Position;
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::register;
+use crate::reorder;
 use crate::rows::{
     Bucket, BucketRow, MessageRow, SettlementRow, Undoing, UndoneBy, bucket_key, decode_visit, encode_visit,
     family_prefix, message_key, person_prefix, settlement_key, visit_key,
@@ -48,7 +49,7 @@ impl From<BookingError> for ReadError {
     }
 }
 
-fn contradiction(what: &'static str) -> BookingError {
+pub(crate) fn contradiction(what: &'static str) -> BookingError {
     BookingError::Tables(TablesError::Contradiction(what))
 }
 
@@ -107,22 +108,28 @@ pub(crate) fn bucket(
 
 /// The buckets in whose order a settlement stands: the person's benefit year, and every one whose accumulators it
 /// changed, so that cancelling latest first always finds each accumulator where the settlement left it.
-fn buckets_of(record: &Record) -> BTreeSet<Bucket> {
-    let changed = record.accumulators.iter().map(|change| Bucket::of(&change.key));
-    std::iter::once(Bucket::own_year(record.benefit_year)).chain(changed).collect()
+pub(crate) fn buckets_of(benefit_year: i16, accumulators: &[AccumulatorChange]) -> BTreeSet<Bucket> {
+    let changed = accumulators.iter().map(|change| Bucket::of(&change.key));
+    std::iter::once(Bucket::own_year(benefit_year)).chain(changed).collect()
 }
 
-/// The latest standing settlement that must be cancelled before this one; nothing when it is the latest itself.
+/// A standing settlement that must be cancelled before this one; nothing when it is the latest in every order itself.
+///
+/// The orders, not the sequences, say what stands on what: a correction may have put an earlier one on top. Of several
+/// that stand in the way the one that was booked last is named.
 pub(crate) fn blocked_by(
     rows: &impl Rows,
     record: &Record,
     row: &SettlementRow,
 ) -> Result<Option<u64>, BookingError> {
-    let mut latest = record.sequence;
+    let mut by = None;
     for touched in row.before.keys() {
-        latest = latest.max(bucket(rows, &record.person, touched)?.latest);
+        let latest = bucket(rows, &record.person, touched)?.latest;
+        if latest != record.sequence {
+            by = by.max(Some(latest));
+        }
     }
-    Ok((latest != record.sequence).then_some(latest))
+    Ok(by)
 }
 
 /// The rows as they stand once `record`, lying at `position`, is booked.
@@ -145,6 +152,9 @@ pub(crate) fn changes_of(
         Entry::Settlement => settled(rows, record, position, &mut changes)?,
         Entry::Cancellation { of } => undone(rows, record, *of, Undoing::Cancellation, &mut changes)?,
         Entry::Reversal { of } => undone(rows, record, *of, Undoing::Reversal, &mut changes)?,
+        Entry::Correction(correction) => {
+            reorder::corrected(rows, record, correction, position, &mut changes)?;
+        }
         Entry::Tombstone { .. } => {}
         Entry::Register { rows: brought } => register::changes(rows, record, brought, &mut changes)?,
     }
@@ -229,11 +239,9 @@ fn put_buckets(
 /// The buckets of a record with its accumulator changes applied, all or none.
 fn changed_buckets(rows: &impl Rows, record: &Record) -> Result<BTreeMap<Bucket, BucketRow>, BookingError> {
     let mut buckets = BTreeMap::new();
-    for touched in buckets_of(record) {
+    for touched in buckets_of(record.benefit_year, &record.accumulators) {
         let mut row = bucket(rows, &record.person, &touched)?;
-        let inside = record.accumulators.iter().filter(|change| Bucket::of(&change.key) == touched);
-        let inside: Vec<AccumulatorChange> = inside.cloned().collect();
-        row.accumulators.apply(&inside)?;
+        row.accumulators.apply(&reorder::inside(&record.accumulators, &touched))?;
         buckets.insert(touched, row);
     }
     Ok(buckets)

@@ -5,6 +5,8 @@
 //! no answer that promises something leaves before its record is on disk, and after the first failed write, sync or
 //! apply no promise leaves at all.
 
+mod correcting;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::shared::{Health, Shared};
 use crate::store::{DiskStore, Store};
 use crate::tables::{Overlay, RowChanges, TablesError};
 use crate::tree::{Edge, Leaf};
+use crate::versions::{self, AtVersion};
 
 /// A group is closed once it holds so many bytes: what a group keeps in memory is bounded by this and one record.
 const GROUP_BYTES: usize = 8 << 20;
@@ -195,18 +198,7 @@ impl Group<'_> {
         let decision = catch_unwind(AssertUnwindSafe(|| decide(&seen, &assigned)))
             .map_err(|_| SettleError::Panicked)?
             .map_err(SettleError::Refused)?;
-        check_amounts(&decision)?;
-        let mut changed = BTreeSet::new();
-        for change in &decision.accumulators {
-            if !changed.insert(&change.key) {
-                return Err(SettleError::ChangedTwice(change.key.clone()));
-            }
-            if let Owner::Family(family_no) = &change.key.owner
-                && event.family_no.as_ref() != Some(family_no)
-            {
-                return Err(SettleError::OtherFamily(change.key.clone()));
-            }
-        }
+        check_decision(&decision, event.family_no.as_ref())?;
         self.book(Record {
             sequence: assigned.sequence,
             entry: Entry::Settlement,
@@ -245,7 +237,8 @@ impl Group<'_> {
                 }
             };
         }
-        let (settlement, row) = self.settlement_of(&event)?.ok_or(CancelError::NotFound)?;
+        let found = self.settlement_of(&event.message, &event.person, &event.setl_id)?;
+        let (settlement, row) = found.ok_or(CancelError::NotFound)?;
         if let Some(by) = row.undone {
             return Err(CancelError::AlreadyCancelled { by: setl_id_of(by.sequence) });
         }
@@ -255,11 +248,12 @@ impl Group<'_> {
             return Err(CancelError::Blocked { by: setl_id_of(by) });
         }
         let assigned = self.assign(event.booked_at_ms);
-        let booked = settlement.as_ref().clone().into_settlement(Status::Booked);
+        let newest = self.newest(settlement)?;
+        let (settlement, booked) = (&newest.record, newest.booked(Status::Booked));
         let answer = catch_unwind(AssertUnwindSafe(|| decide(&booked, &assigned)))
             .map_err(|_| CancelError::Panicked)?
             .map_err(CancelError::Refused)?;
-        let mirror = mirror_of(&settlement).map_err(no_mirror)?;
+        let mirror = mirror_of(settlement).map_err(no_mirror)?;
         self.book(Record {
             sequence: assigned.sequence,
             entry: Entry::Cancellation { of: settlement.sequence },
@@ -298,17 +292,20 @@ impl Group<'_> {
         }
         let settlement = match self.stored(&event.original())? {
             None => None,
-            Some((kind, original)) => Some(self.reversible(&event, kind, original)?),
+            Some((kind, original)) => {
+                let original = self.reversible(&event, kind, original)?;
+                Some(self.newest(original)?)
+            }
         };
         let assigned = self.assign(event.booked_at_ms);
-        let booked = settlement.as_deref().map(|it| it.clone().into_settlement(Status::Booked));
+        let booked = settlement.as_ref().map(|it| it.booked(Status::Booked));
         let answer = catch_unwind(AssertUnwindSafe(|| decide(booked.as_ref(), &assigned)))
             .map_err(|_| ReverseError::Panicked)?
             .map_err(ReverseError::Refused)?;
         let (entry, undoing) = match settlement {
-            Some(settlement) => {
-                let mirror = mirror_of(&settlement).map_err(no_mirror)?;
-                (Entry::Reversal { of: settlement.sequence }, mirror)
+            Some(newest) => {
+                let mirror = mirror_of(&newest.record).map_err(no_mirror)?;
+                (Entry::Reversal { of: mirror.sequence }, mirror)
             }
             None => {
                 let omsgid = Arc::clone(&event.omsgid);
@@ -413,17 +410,27 @@ impl Group<'_> {
         }
     }
 
-    /// The settlement that a cancellation names, if it is this person's at this hospital: whether another's exists
-    /// is not told.
-    fn settlement_of(&self, event: &CancelEvent) -> Result<Option<(Arc<Record>, SettlementRow)>, ReadError> {
-        let Some(sequence) = sequence_of(&event.setl_id) else { return Ok(None) };
+    /// The settlement that a cancellation or correction names, if it is this person's at this hospital: whether
+    /// another's exists is not told.
+    fn settlement_of(
+        &self,
+        caller: &MessageKey,
+        person: &PersonKey,
+        setl_id: &str,
+    ) -> Result<Option<(Arc<Record>, SettlementRow)>, ReadError> {
+        let Some(sequence) = sequence_of(setl_id) else { return Ok(None) };
         let Some(row) = booking::settlement(&self.rows, sequence)? else { return Ok(None) };
         let record = self.record(sequence, row.position)?;
         let own = record.entry == Entry::Settlement
-            && record.message.tenant == event.message.tenant
-            && record.message.fixmedins_code == event.message.fixmedins_code
-            && record.person == event.person;
+            && record.message.tenant == caller.tenant
+            && record.message.fixmedins_code == caller.fixmedins_code
+            && record.person == *person;
         Ok(own.then_some((record, row)))
+    }
+
+    /// A settlement as its newest version says, which is what is undone.
+    fn newest(&self, record: Arc<Record>) -> Result<AtVersion, ReadError> {
+        versions::newest(&self.rows, &|sequence, position| self.record(sequence, position), record)
     }
 
     /// Salts a record and drafts it and what it changes in the rows: both or neither.
@@ -446,6 +453,23 @@ impl Group<'_> {
         self.booked.insert(record.sequence, (Arc::new(record), position));
         Ok(Committed::New(receipt))
     }
+}
+
+/// The amounts are sound, and each accumulator is changed once, of no other family.
+fn check_decision<E>(decision: &Decision, family_no: Option<&Arc<str>>) -> Result<(), SettleError<E>> {
+    check_amounts(decision)?;
+    let mut changed = BTreeSet::new();
+    for change in &decision.accumulators {
+        if !changed.insert(&change.key) {
+            return Err(SettleError::ChangedTwice(change.key.clone()));
+        }
+        if let Owner::Family(other) = &change.key.owner
+            && family_no != Some(other)
+        {
+            return Err(SettleError::OtherFamily(change.key.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// Postings sum to the total, and each amount has the mirror that a cancellation will need.

@@ -197,7 +197,9 @@ pub struct Decision {
     pub medfee_sumamt: Money,
     /// Who bears it; sums to `medfee_sumamt`.
     pub postings: Vec<Posting>,
-    /// What it changes in the accumulators of the person and of the event's family, each accumulator at most once.
+    /// What it changes in the accumulators of the person and of the event's family, each accumulator at most once. One
+    /// that it only looked at may be among them, unchanged: the settlement then stands on it, so that what it saw is not
+    /// taken away under it, and it is decided again when that changes.
     pub accumulators: Vec<AccumulatorChange>,
     /// The answer, stored and returned byte for byte.
     pub answer: Vec<u8>,
@@ -251,6 +253,8 @@ pub enum MessageKind {
     Reverse,
     /// It had not arrived when it was reversed, and is refused for ever.
     Tombstone,
+    /// It asked to correct a settlement.
+    Correct,
     /// It brought rows of registers; no hospital's call.
     Register,
 }
@@ -321,6 +325,10 @@ pub struct BookedSettlement {
     pub answer: Arc<[u8]>,
     /// When, in milliseconds since 1970-01-01 UTC.
     pub booked_at_ms: i64,
+    /// Which version this is, from 1; amounts, accumulators and answer are of it.
+    pub version: u32,
+    /// The correction that made this version; nothing for the first.
+    pub correction: Option<Arc<str>>,
     /// Whether it still stands.
     pub status: Status,
 }

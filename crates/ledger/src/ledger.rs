@@ -17,8 +17,9 @@ use crate::event::{
 };
 use crate::journal::Writer;
 use crate::open::{self, Disk, OpenError, OpenReport, WholeTables};
-use crate::outcome::{Busy, CancelError, RegisterError, ReverseError, SettleError, Stopped};
+use crate::outcome::{Busy, CancelError, CorrectError, RegisterError, ReverseError, SettleError, Stopped};
 use crate::progress::{self, Progress};
+use crate::readjudication::{CorrectEvent, Corrected, Readjudication};
 use crate::record::Entry;
 use crate::register::{self, RegisterEvent, Registered, StandingRow};
 use crate::rows::{Undoing, UndoneBy};
@@ -27,6 +28,7 @@ use crate::seen::Seen;
 use crate::segments::ReadError;
 use crate::shared::{Health, LedgerConfig, Shared};
 use crate::verify::{self, Verification, VerifyError};
+use crate::versions;
 use crate::watch;
 
 /// How often a caller who waits looks whether waiting has become useless.
@@ -274,6 +276,35 @@ impl Ledger {
         each.map_err(ReadError::Tables)
     }
 
+    /// Submits a correction; never blocks. `again` decides what must be decided again and gives the answer's bytes;
+    /// otherwise as [`Ledger::submit_settle`].
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full; then nothing of `again` runs, nor `reply`.
+    pub fn submit_correct<A, R>(&self, event: CorrectEvent, again: A, reply: R) -> Result<(), Busy>
+    where
+        A: Readjudication,
+        R: FnOnce(Result<Corrected, CorrectError<A::Refusal>>) + Send + 'static,
+    {
+        self.submit(correct_command(event, again, reply))
+    }
+
+    /// Corrects and waits for the outcome, also for a place in the queue.
+    ///
+    /// # Errors
+    /// See [`CorrectError`].
+    pub fn correct<A: Readjudication>(
+        &self,
+        event: CorrectEvent,
+        again: A,
+    ) -> Result<Corrected, CorrectError<A::Refusal>> {
+        let (sender, receiver) = mpsc::channel();
+        self.submit_waiting(correct_command(event, again, move |outcome| {
+            let _ = sender.send(outcome);
+        }));
+        self.wait(&receiver).unwrap_or(Err(CorrectError::Stopped))
+    }
+
     /// The settlement that stands for a visit at the hospital of a message, whatever its `msgid`; nothing where none does.
     ///
     /// # Errors
@@ -287,27 +318,55 @@ impl Ledger {
             return Ok(None);
         }
         match booking::visit(&self.inner.shared.tables, hospital, mdtrt_id)? {
-            Some(sequence) => self.settlement_at(&hospital.tenant, sequence),
+            Some(sequence) => self.settlement_at(&hospital.tenant, sequence, None),
             None => Ok(None),
         }
     }
 
-    /// The settlement of a tenant under its identifier; nothing for another tenant's, and for that of a cancellation or
-    /// reversal.
+    /// The settlement of a tenant under its identifier, as its newest version says; nothing for another tenant's, and for
+    /// the identifier of a cancellation, reversal or correction.
     ///
     /// # Errors
     /// See [`ReadError`].
     pub fn settlement(&self, tenant: &str, setl_id: &str) -> Result<Option<BookedSettlement>, ReadError> {
-        sequence_of(setl_id).map_or(Ok(None), |sequence| self.settlement_at(tenant, sequence))
+        sequence_of(setl_id).map_or(Ok(None), |sequence| self.settlement_at(tenant, sequence, None))
     }
 
-    fn settlement_at(&self, tenant: &str, sequence: u64) -> Result<Option<BookedSettlement>, ReadError> {
+    /// One version of a settlement, from 1; nothing where there is no such version, otherwise as [`Ledger::settlement`].
+    /// Its status is the settlement's, whatever the version.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn settlement_version(
+        &self,
+        tenant: &str,
+        setl_id: &str,
+        version: u32,
+    ) -> Result<Option<BookedSettlement>, ReadError> {
+        sequence_of(setl_id).map_or(Ok(None), |sequence| self.settlement_at(tenant, sequence, Some(version)))
+    }
+
+    fn settlement_at(
+        &self,
+        tenant: &str,
+        sequence: u64,
+        version: Option<u32>,
+    ) -> Result<Option<BookedSettlement>, ReadError> {
         let shared = &self.inner.shared;
+        // A correction writes several rows: all of them are read before it or after it.
+        let standing_still = shared.tip();
         let Some(row) = booking::settlement(&shared.tables, sequence)? else { return Ok(None) };
         let record = shared.segments.record(row.position, sequence)?;
         if record.entry != Entry::Settlement || &*record.message.tenant != tenant {
             return Ok(None);
         }
+        let load = |sequence, position| shared.segments.record(position, sequence).map(Arc::new);
+        let record = Arc::new(record);
+        let found = match version {
+            None => Some(versions::newest(&shared.tables, &load, record)?),
+            Some(number) => versions::numbered(&shared.tables, &load, record, number)?,
+        };
+        drop(standing_still);
         let status = match row.undone {
             None => Status::Booked,
             Some(UndoneBy { undoing: Undoing::Cancellation, sequence, at_ms }) => {
@@ -317,7 +376,7 @@ impl Ledger {
                 Status::Reversed { by: setl_id_of(sequence), at_ms }
             }
         };
-        Ok(Some(record.into_settlement(status)))
+        Ok(found.map(|found| found.booked(status)))
     }
 
     /// What became of a message; nothing when it was never booked nor reversed.
@@ -557,5 +616,19 @@ where
             None => Err(ReverseError::Stopped),
         };
         Box::new(move |written| reply(written.map_err(ReverseError::from).and(outcome)))
+    })
+}
+
+fn correct_command<A, R>(event: CorrectEvent, again: A, reply: R) -> Command
+where
+    A: Readjudication,
+    R: FnOnce(Result<Corrected, CorrectError<A::Refusal>>) + Send + 'static,
+{
+    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
+        let outcome = match group {
+            Some(group) => group.correct(event, &again),
+            None => Err(CorrectError::Stopped),
+        };
+        Box::new(move |written| reply(written.map_err(CorrectError::from).and(outcome)))
     })
 }

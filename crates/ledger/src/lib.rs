@@ -64,6 +64,7 @@ mod checkpoint;
 mod codec;
 mod committer;
 mod copy;
+mod correction;
 mod event;
 mod evidence;
 #[cfg(test)]
@@ -76,8 +77,10 @@ mod open;
 mod outcome;
 mod planted;
 mod progress;
+mod readjudication;
 mod record;
 mod register;
+mod reorder;
 mod room;
 mod rows;
 mod salts;
@@ -91,10 +94,12 @@ mod store;
 mod tables;
 mod tree;
 mod verify;
+mod versions;
 mod watch;
 
 pub use codec::{Malformed, TEXT_BYTES_MAX, TooLarge};
 pub use copy::{Copied, CopyError, Point, copy_ledger};
+pub use correction::{Correction, NetChange, Turn, Version};
 pub use event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, MessageRecord,
     PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, Status,
@@ -104,8 +109,11 @@ pub use frame::Position;
 pub use ledger::Ledger;
 pub use node::Node;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};
-pub use outcome::{Busy, CancelError, RegisterError, ReverseError, SettleError, Unusable};
+pub use outcome::{Busy, CancelError, CorrectError, RegisterError, ReverseError, SettleError, Unusable};
 pub use progress::Progress;
+pub use readjudication::{
+    ChangedSettlement, CorrectEvent, Corrected, Effect, Facts, Readjudication, Run, Service, Standing,
+};
 pub use record::{Entry, PAYLOAD_BYTES_MAX, Record};
 pub use register::{CONTENT_BYTES_MAX, RegisterEvent, RegisterRow, Registered, StandingRow};
 pub use scan::{Records, read_journal};

@@ -1,9 +1,10 @@
 //! Why a command was not booked: one enum per command, in the order in which the conditions are checked.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use bedside_claim::accumulators::StaleChange;
-use bedside_claim::{AccumulatorKey, Money};
+use bedside_claim::{AccumulatorKey, Money, Overflow};
 
 use crate::booking::BookingError;
 use crate::codec::TooLarge;
@@ -254,6 +255,73 @@ impl From<BookingError> for RegisterError {
     }
 }
 
+/// Why a correction was not booked: in each case every settlement is as it was. `E` is the refusal of the caller's
+/// [`Readjudication`](crate::Readjudication).
+#[derive(Debug, thiserror::Error)]
+pub enum CorrectError<E> {
+    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
+    /// same message then tells.
+    #[error("the ledger has stopped")]
+    Stopped,
+    /// An identifier or the whole record is longer than the ledger stores.
+    #[error(transparent)]
+    TooLarge(TooLarge),
+    /// The ledger's own files could not be read. Nothing was booked.
+    #[error(transparent)]
+    Unreadable(ReadError),
+    /// The message is booked with other content, or asked for something else.
+    #[error("message is booked with other content")]
+    Conflict {
+        /// What the booked message asked for.
+        stored_kind: MessageKind,
+        /// Its content.
+        stored_request: Vec<u8>,
+    },
+    /// The message was reversed before it arrived, and is refused for ever.
+    #[error("the message was reversed by `{by}`")]
+    Reversed {
+        /// The `msgid` of the reversal.
+        by: Arc<str>,
+    },
+    /// There is no such settlement of this person at this hospital. Another's settlement is answered the same way.
+    #[error("settlement not found")]
+    NotFound,
+    /// The settlement is cancelled or reversed.
+    #[error("settlement is already cancelled by `{by}`")]
+    AlreadyCancelled {
+        /// By which cancellation or reversal.
+        by: Arc<str>,
+    },
+    /// The disk is nearly full: what is left is for cancellations. Nothing was booked.
+    #[error("the disk is nearly full, no correction is booked")]
+    DiskNearlyFull,
+    /// A decision panicked: a defect of the decision, not of the ledger, which goes on.
+    #[error("the decision failed")]
+    Panicked,
+    /// A settlement that would have to be decided again cannot be.
+    #[error("settlement `{setl_id}` cannot be decided again")]
+    NotAgain {
+        /// Which.
+        setl_id: Arc<str>,
+        /// Why.
+        refusal: E,
+    },
+    /// A settlement was decided again in a way that cannot be booked.
+    #[error("settlement `{setl_id}`: {defect}")]
+    Defect {
+        /// Which.
+        setl_id: Arc<str>,
+        /// What is wrong with the decision.
+        defect: Box<SettleError<Infallible>>,
+    },
+    /// A sum leaves the range of an amount.
+    #[error("an amount is out of range")]
+    OutOfRange,
+    /// The answer was refused.
+    #[error("{0}")]
+    Refused(E),
+}
+
 /// The group of a command did not reach the disk, as far as anyone knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stopped;
@@ -339,6 +407,40 @@ impl<E> From<BookingError> for ReverseError<E> {
             BookingError::TooLarge(error) => ReverseError::TooLarge(error),
             BookingError::DiskFull => ReverseError::DiskFull,
             error => ReverseError::Unreadable(error.into()),
+        }
+    }
+}
+
+impl<E> From<Stopped> for CorrectError<E> {
+    fn from(_: Stopped) -> Self {
+        CorrectError::Stopped
+    }
+}
+
+impl<E> From<TooLarge> for CorrectError<E> {
+    fn from(error: TooLarge) -> Self {
+        CorrectError::TooLarge(error)
+    }
+}
+
+impl<E> From<ReadError> for CorrectError<E> {
+    fn from(error: ReadError) -> Self {
+        CorrectError::Unreadable(error)
+    }
+}
+
+impl<E> From<Overflow> for CorrectError<E> {
+    fn from(_: Overflow) -> Self {
+        CorrectError::OutOfRange
+    }
+}
+
+impl<E> From<BookingError> for CorrectError<E> {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::TooLarge(error) => CorrectError::TooLarge(error),
+            BookingError::DiskFull => CorrectError::DiskNearlyFull,
+            error => CorrectError::Unreadable(error.into()),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Date, Measure, Money, Owner, Term};
 
 use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
+use crate::correction::{Correction, Version};
 use crate::event::{
     BookedSettlement, MessageKey, MessageKind, MessageRecord, PersonKey, Posting, Receipt, Status, setl_id_of,
 };
@@ -29,6 +30,7 @@ const SETTLEMENT: u8 = 1;
 const CANCELLATION: u8 = 2;
 const REVERSAL: u8 = 3;
 const TOMBSTONE: u8 = 4;
+const CORRECTION: u8 = 7;
 const REGISTER: u8 = 8;
 
 /// What kind of fact a record is.
@@ -51,6 +53,9 @@ pub enum Entry {
         /// The `msgid` of that call, of the same hospital.
         omsgid: Arc<str>,
     },
+    /// New versions of settlements. The record's own postings are the sum of their differences; its accumulator changes
+    /// stand in the correction, because they are of several persons.
+    Correction(Box<Correction>),
     /// Books nothing: rows of registers that an import brought.
     Register {
         /// The rows, in the order in which they count; none of them says what stood already.
@@ -63,7 +68,9 @@ impl Entry {
     pub fn undoes(&self) -> Option<u64> {
         match self {
             Entry::Cancellation { of } | Entry::Reversal { of } => Some(*of),
-            Entry::Settlement | Entry::Tombstone { .. } | Entry::Register { .. } => None,
+            Entry::Settlement | Entry::Tombstone { .. } | Entry::Correction(_) | Entry::Register { .. } => {
+                None
+            }
         }
     }
 }
@@ -120,6 +127,7 @@ impl Record {
             Entry::Settlement => MessageKind::Settle,
             Entry::Cancellation { .. } => MessageKind::Cancel,
             Entry::Reversal { .. } | Entry::Tombstone { .. } => MessageKind::Reverse,
+            Entry::Correction(_) => MessageKind::Correct,
             Entry::Register { .. } => MessageKind::Register,
         }
     }
@@ -130,6 +138,31 @@ impl Record {
             Entry::Tombstone { omsgid } => {
                 Some(MessageKey { msgid: Arc::clone(omsgid), ..self.message.clone() })
             }
+            _ => None,
+        }
+    }
+
+    /// The facts that a settlement was decided on, as they were booked; a later version may have others.
+    pub(crate) fn bill(&self) -> &[u8] {
+        &self.request
+    }
+
+    /// The settlement as a later version of it says.
+    pub(crate) fn at(&self, version: &Version) -> Record {
+        Record {
+            benefit_year: version.benefit_year,
+            medfee_sumamt: version.medfee_sumamt,
+            postings: version.postings.clone(),
+            accumulators: version.accumulators.clone(),
+            answer: Arc::clone(&version.answer),
+            ..self.clone()
+        }
+    }
+
+    /// The version that this record made of a settlement, where it is a correction that made one.
+    pub(crate) fn version_of(&self, sequence: u64) -> Option<&Version> {
+        match &self.entry {
+            Entry::Correction(correction) => correction.version_of(sequence),
             _ => None,
         }
     }
@@ -163,6 +196,8 @@ impl Record {
             accumulators: self.accumulators,
             answer: self.answer,
             booked_at_ms: self.booked_at_ms,
+            version: 1,
+            correction: None,
             status,
         }
     }
@@ -174,7 +209,7 @@ impl Record {
     /// [`PAYLOAD_BYTES_MAX`].
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
         let mut out = Encoder::with(match (&self.salt, &self.entry) {
-            (Some(_), _) | (None, Entry::Register { .. }) => VERSION,
+            (Some(_), _) | (None, Entry::Correction(_) | Entry::Register { .. }) => VERSION,
             (None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
             (None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
         });
@@ -192,6 +227,10 @@ impl Record {
                 out.u8(TOMBSTONE);
                 out.text("omsgid", omsgid)?;
             }
+            Entry::Correction(correction) => {
+                out.u8(CORRECTION);
+                correction.encode(&mut out)?;
+            }
             Entry::Register { rows } => {
                 out.u8(REGISTER);
                 encode_rows(&mut out, rows)?;
@@ -206,17 +245,8 @@ impl Record {
         out.text("tenant", &self.person.tenant)?;
         out.text("psn_no", &self.person.psn_no)?;
         out.text("mdtrt_id", &self.mdtrt_id)?;
-        out.length("postings", self.postings.len())?;
-        for posting in &self.postings {
-            out.text("account", &posting.account)?;
-            out.i64(posting.amount.units());
-        }
-        out.length("accumulators", self.accumulators.len())?;
-        for change in &self.accumulators {
-            encode_key(&mut out, &change.key)?;
-            out.i64(change.before.units());
-            out.i64(change.after.units());
-        }
+        encode_postings(&mut out, &self.postings)?;
+        encode_changes(&mut out, &self.accumulators)?;
         out.bytes("request", &self.request)?;
         out.bytes("answer", &self.answer)?;
         if let Some(salt) = &self.salt {
@@ -237,7 +267,7 @@ impl Record {
     pub(crate) fn decode(sequence: u64, payload: &[u8]) -> Result<Record, Malformed> {
         let mut input = Decoder::of(payload);
         let version = input.u8("version")?;
-        let decode_key: fn(&mut Decoder<'_>) -> _ = match version {
+        let decode_key: fn(&mut Decoder<'_>) -> Result<AccumulatorKey, Malformed> = match version {
             VERSION | VERSION_OF_REVERSALS | VERSION_OF_BUCKETS => decode_key,
             VERSION_OF_YEARS => decode_key_of_year,
             _ => return Err(Malformed("version")),
@@ -249,6 +279,7 @@ impl Record {
             }
             (VERSION | VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
             (VERSION | VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
+            (VERSION, CORRECTION) => Entry::Correction(Box::new(Correction::decode(&mut input)?)),
             (VERSION, REGISTER) => Entry::Register { rows: decode_rows(&mut input)? },
             _ => return Err(Malformed("entry")),
         };
@@ -262,22 +293,8 @@ impl Record {
         };
         let person = PersonKey { tenant: input.text("tenant")?, psn_no: input.text("psn_no")? };
         let mdtrt_id = input.text("mdtrt_id")?;
-        // 1 length byte and an amount
-        let count = input.count("postings", 9)?;
-        let mut postings = Vec::with_capacity(count);
-        for _ in 0..count {
-            let account = input.text("account")?;
-            postings.push(Posting { account, amount: Money::from_units(input.i64("amount")?) });
-        }
-        // the key of either version and two amounts
-        let count = input.count("accumulators", KEY_BYTES_MIN.min(KEY_OF_YEAR_BYTES_MIN) + 16)?;
-        let mut accumulators = Vec::with_capacity(count);
-        for _ in 0..count {
-            let key = decode_key(&mut input)?;
-            let before = Money::from_units(input.i64("before")?);
-            let after = Money::from_units(input.i64("after")?);
-            accumulators.push(AccumulatorChange { key, before, after });
-        }
+        let postings = decode_postings(&mut input)?;
+        let accumulators = decode_changes_by(&mut input, decode_key)?;
         let request = input.bytes("request")?.to_vec();
         let answer = Arc::from(input.bytes("answer")?);
         if version == VERSION && !input.bytes("bill")?.is_empty() {
@@ -301,6 +318,56 @@ impl Record {
             salt,
         })
     }
+}
+
+pub(crate) fn encode_postings(out: &mut Encoder, postings: &[Posting]) -> Result<(), TooLarge> {
+    out.length("postings", postings.len())?;
+    for posting in postings {
+        out.text("account", &posting.account)?;
+        out.i64(posting.amount.units());
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_postings(input: &mut Decoder<'_>) -> Result<Vec<Posting>, Malformed> {
+    // 1 length byte and an amount
+    let count = input.count("postings", 9)?;
+    let mut postings = Vec::with_capacity(count);
+    for _ in 0..count {
+        let account = input.text("account")?;
+        postings.push(Posting { account, amount: Money::from_units(input.i64("amount")?) });
+    }
+    Ok(postings)
+}
+
+pub(crate) fn encode_changes(out: &mut Encoder, changes: &[AccumulatorChange]) -> Result<(), TooLarge> {
+    out.length("accumulators", changes.len())?;
+    for change in changes {
+        encode_key(out, &change.key)?;
+        out.i64(change.before.units());
+        out.i64(change.after.units());
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_changes(input: &mut Decoder<'_>) -> Result<Vec<AccumulatorChange>, Malformed> {
+    decode_changes_by(input, decode_key)
+}
+
+fn decode_changes_by(
+    input: &mut Decoder<'_>,
+    decode_key: fn(&mut Decoder<'_>) -> Result<AccumulatorKey, Malformed>,
+) -> Result<Vec<AccumulatorChange>, Malformed> {
+    // the key of either version and two amounts
+    let count = input.count("accumulators", KEY_BYTES_MIN.min(KEY_OF_YEAR_BYTES_MIN) + 16)?;
+    let mut changes = Vec::with_capacity(count);
+    for _ in 0..count {
+        let key = decode_key(input)?;
+        let before = Money::from_units(input.i64("before")?);
+        let after = Money::from_units(input.i64("after")?);
+        changes.push(AccumulatorChange { key, before, after });
+    }
+    Ok(changes)
 }
 
 /// Person, lifetime, two empty texts, measure, one more empty text.
@@ -418,6 +485,7 @@ pub(crate) fn decode_term(input: &mut Decoder<'_>) -> Result<Term, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::correction::{NetChange, Turn};
     use bedside_claim::Span;
     use proptest::prelude::*;
 
@@ -472,8 +540,44 @@ mod tests {
             any::<u64>().prop_map(|of| Entry::Cancellation { of }),
             any::<u64>().prop_map(|of| Entry::Reversal { of }),
             text().prop_map(|omsgid| Entry::Tombstone { omsgid }),
+            correction().prop_map(|correction| Entry::Correction(Box::new(correction))),
             proptest::collection::vec(row(), 0..4).prop_map(|rows| Entry::Register { rows }),
         ]
+    }
+
+    fn postings() -> impl Strategy<Value = Vec<Posting>> {
+        let posting = (text(), money()).prop_map(|(account, amount)| Posting { account, amount });
+        proptest::collection::vec(posting, 0..3)
+    }
+
+    prop_compose! {
+        fn version()(
+            numbers in any::<(u32, u64, i16)>(),
+            medfee_sumamt in money(),
+            postings in postings(),
+            net in postings(),
+            accumulators in proptest::collection::vec(change(), 0..3),
+            bill in proptest::collection::vec(any::<u8>(), 0..20),
+            answer in proptest::collection::vec(any::<u8>(), 0..20),
+        ) -> Box<Version> {
+            let (number, replaces, benefit_year) = numbers;
+            let answer = Arc::from(answer);
+            Box::new(Version {
+                number, replaces, benefit_year, medfee_sumamt, postings, net, accumulators, bill, answer
+            })
+        }
+    }
+
+    fn correction() -> impl Strategy<Value = Correction> {
+        let turn = (any::<u64>(), text(), proptest::option::of(version()))
+            .prop_map(|(sequence, psn_no, new)| Turn { sequence, psn_no, new });
+        let net = (text(), change()).prop_map(|(psn_no, change)| NetChange { psn_no, change });
+        let turns = proptest::collection::vec(turn, 0..3);
+        (any::<u64>(), turns, proptest::collection::vec(net, 0..3)).prop_map(|(of, turns, net)| Correction {
+            of,
+            turns,
+            net,
+        })
     }
 
     prop_compose! {
@@ -490,7 +594,7 @@ mod tests {
         ) -> Record {
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
             // What came with version 4 always has a salt.
-            let is_new = matches!(entry, Entry::Register { .. });
+            let is_new = matches!(entry, Entry::Correction(_) | Entry::Register { .. });
             let salt = salt.or_else(|| is_new.then_some([7; 32]));
             Record {
                 sequence,

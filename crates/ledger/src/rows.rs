@@ -28,6 +28,7 @@ const ACCUMULATORS: u8 = b'a';
 const FAMILY: u8 = b'f';
 const MESSAGE: u8 = b'm';
 const SETTLEMENT: u8 = b's';
+const VERSIONS: u8 = b'c';
 const VISIT: u8 = b'v';
 
 /// Texts in keys carry their length first, so that no two tuples make the same key and no tuple's key begins another's.
@@ -50,6 +51,13 @@ pub(crate) fn visit_key(tenant: &str, fixmedins_code: &str, mdtrt_id: &str) -> R
 
 pub(crate) fn settlement_key(sequence: u64) -> Vec<u8> {
     let mut key = Encoder::with(SETTLEMENT);
+    key.raw(&sequence.to_be_bytes());
+    key.finish()
+}
+
+/// The key of the corrections of a settlement.
+pub(crate) fn versions_key(sequence: u64) -> Vec<u8> {
+    let mut key = Encoder::with(VERSIONS);
     key.raw(&sequence.to_be_bytes());
     key.finish()
 }
@@ -99,16 +107,21 @@ pub(crate) fn bucket_key(person: &PersonKey, bucket: &Bucket) -> Result<Vec<u8>,
     Ok(key.finish())
 }
 
+/// The beginning of a body.
+pub(crate) fn with_version() -> Encoder {
+    Encoder::with(VERSION)
+}
+
 pub(crate) fn version(input: &mut Decoder<'_>) -> Result<(), Malformed> {
     if input.u8("version")? == VERSION { Ok(()) } else { Err(Malformed("version")) }
 }
 
-fn encode_position(out: &mut Encoder, position: Position) {
+pub(crate) fn encode_position(out: &mut Encoder, position: Position) {
     out.u64(position.segment);
     out.u64(position.offset);
 }
 
-fn decode_position(input: &mut Decoder<'_>) -> Result<Position, Malformed> {
+pub(crate) fn decode_position(input: &mut Decoder<'_>) -> Result<Position, Malformed> {
     Ok(Position { segment: input.u64("segment")?, offset: input.u64("offset")? })
 }
 
@@ -180,6 +193,7 @@ impl MessageRow {
             MessageKind::Cancel => 2,
             MessageKind::Reverse => 3,
             MessageKind::Tombstone => 4,
+            MessageKind::Correct => 7,
             MessageKind::Register => 8,
         });
         out.u64(self.sequence);
@@ -195,6 +209,7 @@ impl MessageRow {
             2 => MessageKind::Cancel,
             3 => MessageKind::Reverse,
             4 => MessageKind::Tombstone,
+            7 => MessageKind::Correct,
             8 => MessageKind::Register,
             _ => return Err(Malformed("kind")),
         };
@@ -337,7 +352,7 @@ impl BucketRow {
     }
 }
 
-fn at_most_a_row(field: &'static str, body: Vec<u8>) -> Result<Vec<u8>, TooLarge> {
+pub(crate) fn at_most_a_row(field: &'static str, body: Vec<u8>) -> Result<Vec<u8>, TooLarge> {
     if body.len() > ROW_BYTES_MAX {
         return Err(TooLarge { field, bytes: body.len(), limit: ROW_BYTES_MAX });
     }
@@ -431,7 +446,7 @@ mod tests {
             prop_assert_eq!(SettlementRow::decode(&row.encode().unwrap()).unwrap(), row);
             let applied = Applied { sequence, hash: [3; 32], position, rows, sum: segment };
             prop_assert_eq!(Applied::decode(&applied.encode()).unwrap(), applied);
-            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone, MessageKind::Register] {
+            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone, MessageKind::Correct, MessageKind::Register] {
                 let row = MessageRow { kind, sequence, position };
                 prop_assert_eq!(MessageRow::decode(&row.encode()).unwrap(), row);
             }

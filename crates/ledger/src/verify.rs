@@ -1,16 +1,18 @@
 //! The second reading: folds the journal into its own plain maps and holds the tables against them.
 //!
 //! Shares no booking code with the committer, on purpose. Invariant it proves: messages are booked once, each record
-//! balances, a cancellation mirrors the latest standing settlement, the trial balance is zero, and each row of the
-//! tables is what the journal says.
+//! balances, a cancellation mirrors the latest standing settlement, a correction posts what its versions differ by and
+//! leaves nothing standing on what it changed, the trial balance is zero, and each row of the tables is what the journal
+//! says.
 
+mod corrections;
 mod registers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use bedside_claim::{Accumulators, Money, Overflow, Owner, Term};
+use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow, Owner, Term};
 
 use crate::booking;
 use crate::event::{MessageKey, MessageKind, PersonKey};
@@ -25,6 +27,7 @@ use crate::shared::Shared;
 use crate::source::Source;
 use crate::tables::Rows;
 use crate::tree::{Leaf, Leaves};
+use crate::versions;
 
 /// What a verified ledger holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Verification {
     pub tombstones: u64,
     /// Records of rows of registers.
     pub imports: u64,
+    /// Corrections.
+    pub corrections: u64,
     /// Persons with at least one record.
     pub persons: u64,
     /// The sum of each posting account over all tenants, cancellations included.
@@ -127,6 +132,18 @@ pub enum Broken {
     /// It brings rows of registers and books something.
     #[error("it brings rows of registers and books something")]
     RegisterBooks,
+    /// It corrects what does not stand, or is another person's or visit's.
+    #[error("it corrects nothing that stands")]
+    CorrectsNothing,
+    /// It corrects a settlement and leaves one as it was that stands on it.
+    #[error("it corrects a settlement under a later one that stays")]
+    CorrectsUnder,
+    /// What it posts is not what its versions differ by.
+    #[error("its postings are not what its versions differ by")]
+    Differences,
+    /// A version does not follow the one before.
+    #[error("its versions do not follow the ones before")]
+    Versions,
 }
 
 pub(crate) fn verify(
@@ -163,10 +180,13 @@ pub fn verify_journal(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<
 
 /// One settlement as the fold knows it.
 struct Folded {
+    /// As its newest version says, and without requests and answers: they are what is large, and the fold needs neither.
     record: Record,
     position: Position,
     undone: Option<(Undoing, u64, i64)>,
     before: BTreeMap<Bucket, u64>,
+    /// The corrections that made its later versions.
+    versions: Vec<(u64, Position)>,
 }
 
 type Visit = (Arc<str>, Arc<str>, Arc<str>);
@@ -181,12 +201,13 @@ struct Fold {
     cancellations: u64,
     reversals: u64,
     tombstones: u64,
+    corrections: u64,
     imports: u64,
     registers: registers::Registers,
     visits: BTreeMap<Visit, u64>,
     persons: BTreeSet<PersonKey>,
-    /// The accumulators, and the settlements that stand, by each bucket that they touch.
-    shelves: BTreeMap<Shelf, (BTreeSet<u64>, Accumulators)>,
+    /// The settlements that stand, the latest last, and the accumulators, by each bucket that they touch.
+    shelves: BTreeMap<Shelf, (Vec<u64>, Accumulators)>,
     leaves: Leaves,
     accounts: BTreeMap<Arc<str>, i128>,
     receivables: BTreeMap<(Arc<str>, Arc<str>), i128>,
@@ -225,6 +246,10 @@ impl Fold {
         if self.messages.insert(record.message.clone(), known).is_some() {
             return Err(Broken::MessageTwice);
         }
+        if let Entry::Correction(correction) = &record.entry {
+            self.corrections += 1;
+            return self.correct(&record, correction, position);
+        }
         self.post(&record)?;
         if let Entry::Register { rows } = &record.entry {
             if !books_nothing(&record) {
@@ -251,12 +276,14 @@ impl Fold {
                 for bucket in buckets(&record) {
                     let (order, _) = self.shelves.entry(shelf_of(&record, bucket.clone())).or_default();
                     before.insert(bucket, order.last().copied().unwrap_or_default());
-                    order.insert(record.sequence);
+                    order.push(record.sequence);
                 }
-                // Requests and answers are what is large; the fold needs neither.
                 record.request = Vec::new();
                 record.answer = Arc::from([]);
-                self.settlements.insert(record.sequence, Folded { record, position, undone: None, before });
+                self.settlements.insert(
+                    record.sequence,
+                    Folded { record, position, undone: None, before, versions: Vec::new() },
+                );
             }
             Entry::Cancellation { of } | Entry::Reversal { of } => {
                 let folded = self.settlements.get_mut(of).ok_or(Broken::CancelsNothing)?;
@@ -268,7 +295,7 @@ impl Fold {
                 }
                 for bucket in buckets(&record) {
                     let (order, _) = self.shelves.entry(shelf_of(&record, bucket)).or_default();
-                    if order.pop_last() != Some(*of) {
+                    if order.pop() != Some(*of) {
                         return Err(Broken::CancelsEarlier);
                     }
                 }
@@ -284,7 +311,7 @@ impl Fold {
             }
             Entry::Tombstone { omsgid } => self.bar(&record, omsgid, position)?,
             // Added above.
-            Entry::Register { .. } => {}
+            Entry::Correction(_) | Entry::Register { .. } => {}
         }
         Ok(())
     }
@@ -344,6 +371,7 @@ impl Fold {
             reversals: self.reversals,
             tombstones: self.tombstones,
             imports: self.imports,
+            corrections: self.corrections,
             persons: self.persons.len() as u64,
             accounts,
             receivables,
@@ -367,6 +395,11 @@ impl Fold {
         for (sequence, folded) in &self.settlements {
             let found = booking::settlement(tables, *sequence).map_err(ReadError::from)?;
             hold(found.is_some_and(|row| folded.equals(&row)), "the settlement", *sequence)?;
+            if !folded.versions.is_empty() {
+                let found = versions::made(tables, *sequence).map_err(ReadError::Tables)?;
+                let found: Vec<_> = found.into_iter().map(|by| (by.sequence, by.position)).collect();
+                hold(found == folded.versions, "the versions", *sequence)?;
+            }
         }
         for ((tenant, fixmedins_code, mdtrt_id), sequence) in &self.visits {
             let hospital = MessageKey {
@@ -425,14 +458,21 @@ fn books_nothing(record: &Record) -> bool {
 }
 
 fn buckets(record: &Record) -> BTreeSet<Bucket> {
-    let mut buckets: BTreeSet<Bucket> =
-        record.accumulators.iter().map(|change| Bucket::of(&change.key)).collect();
-    buckets.insert(Bucket { owner: Owner::Person, term: Term::Year(record.benefit_year) });
+    buckets_of(record.benefit_year, &record.accumulators)
+}
+
+fn buckets_of(benefit_year: i16, accumulators: &[AccumulatorChange]) -> BTreeSet<Bucket> {
+    let mut buckets: BTreeSet<Bucket> = accumulators.iter().map(|change| Bucket::of(&change.key)).collect();
+    buckets.insert(Bucket { owner: Owner::Person, term: Term::Year(benefit_year) });
     buckets
 }
 
 fn shelf_of(record: &Record, bucket: Bucket) -> Shelf {
-    let PersonKey { tenant, psn_no } = &record.person;
+    shelf_of_person(&record.person, bucket)
+}
+
+fn shelf_of_person(person: &PersonKey, bucket: Bucket) -> Shelf {
+    let PersonKey { tenant, psn_no } = person;
     match bucket.owner {
         Owner::Person => (Arc::clone(tenant), Some(Arc::clone(psn_no)), bucket),
         Owner::Family(_) => (Arc::clone(tenant), None, bucket),

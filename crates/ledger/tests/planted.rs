@@ -55,6 +55,8 @@ const BUGS: &[(&str, Catcher)] = &[
     ("cancel-keeps-accumulators", Rule("a cancelled visit is settled again")),
     ("drop-tombstone", Rule("a reversed message never arrives")),
     ("reverse-in-any-order", Rule("the latest is reversed first")),
+    ("correction-forgets-a-later-one", Rule("a correction reaches the later ones")),
+    ("correction-posts-backwards", Rule("a correction posts the difference")),
     ("forget-accumulators", Rule("the history comes out right")),
     ("wrong-leaf", Rule("the history comes out right")),
     // opening

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bedside_claim::{AccumulatorChange, Money, Owner, Term};
-use bedside_ledger::{Entry, Progress, Record, Records, RegisterRow};
+use bedside_ledger::{Correction, Entry, Posting, Progress, Record, Records, RegisterRow, Turn};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -88,6 +88,7 @@ fn entry(record: &Record) -> &'static str {
         Entry::Cancellation { .. } => "cancellation",
         Entry::Reversal { .. } => "reversal",
         Entry::Tombstone { .. } => "tombstone",
+        Entry::Correction(_) => "correction",
         Entry::Register { .. } => "register",
     }
 }
@@ -100,13 +101,13 @@ fn omsgid(record: &Record) -> Option<&str> {
     }
 }
 
-/// One record as a JSON document; request and answer as hexadecimal digits.
-pub(crate) fn json_of(record: &Record) -> Value {
-    let postings = record
-        .postings
-        .iter()
-        .map(|posting| json!({"account": *posting.account, "amount": posting.amount.to_string()}));
-    let accumulators = record.accumulators.iter().map(|AccumulatorChange { key, before, after }| {
+fn postings_json(postings: &[Posting]) -> Vec<Value> {
+    let one = |posting: &Posting| json!({"account": *posting.account, "amount": posting.amount.to_string()});
+    postings.iter().map(one).collect()
+}
+
+fn changes_json(changes: &[AccumulatorChange]) -> Vec<Value> {
+    let one = |AccumulatorChange { key, before, after }: &AccumulatorChange| {
         let (term, term_of) = term(&key.term);
         json!({
             "family_no": family_no(&key.owner),
@@ -119,13 +120,44 @@ pub(crate) fn json_of(record: &Record) -> Value {
             "before": before.to_string(),
             "after": after.to_string(),
         })
-    });
+    };
+    changes.iter().map(one).collect()
+}
+
+/// Every settlement that a correction settled again, in their new order; `version` is nothing where it came out as it was.
+fn correction_json(correction: &Correction) -> Value {
+    let turn = |turn: &Turn| {
+        let version = turn.new.as_ref().map(|version| {
+            json!({
+                "number": version.number,
+                "replaces": version.replaces,
+                "benefit_year": version.benefit_year,
+                "medfee_sumamt": version.medfee_sumamt.to_string(),
+                "postings": postings_json(&version.postings),
+                "net": postings_json(&version.net),
+                "accumulators": changes_json(&version.accumulators),
+                "bill": hex(&version.bill),
+                "answer": hex(&version.answer),
+            })
+        });
+        json!({"sequence": turn.sequence, "psn_no": *turn.psn_no, "version": version})
+    };
+    json!({"of": correction.of, "turns": correction.turns.iter().map(turn).collect::<Vec<_>>()})
+}
+
+/// One record as a JSON document; request and answer as hexadecimal digits.
+pub(crate) fn json_of(record: &Record) -> Value {
+    let correction = match &record.entry {
+        Entry::Correction(correction) => Some(correction_json(correction)),
+        _ => None,
+    };
     let mut document = json!({
         "sequence": record.sequence,
         "setl_id": *record.setl_id(),
         "entry": entry(record),
         "cancels": record.entry.undoes(),
         "omsgid": omsgid(record),
+        "correction": correction,
         "tenant": *record.message.tenant,
         "fixmedins_code": *record.message.fixmedins_code,
         "msgid": *record.message.msgid,
@@ -134,8 +166,8 @@ pub(crate) fn json_of(record: &Record) -> Value {
         "booked_at_ms": record.booked_at_ms,
         "benefit_year": record.benefit_year,
         "medfee_sumamt": record.medfee_sumamt.to_string(),
-        "postings": postings.collect::<Vec<_>>(),
-        "accumulators": accumulators.collect::<Vec<_>>(),
+        "postings": postings_json(&record.postings),
+        "accumulators": changes_json(&record.accumulators),
         "request": hex(&record.request),
         "answer": hex(&record.answer),
     });

@@ -21,18 +21,18 @@ impl Desk {
             let (booked, from) = match &page.start {
                 PageStart::Visit => (desk.standing(&request)?, 0),
                 PageStart::Settlement(setl_id) => (desk.booked(setl_id)?, 0),
-                PageStart::Token { setl_id, line } => {
-                    let booked = desk.booked(setl_id)?.filter(|booked| is_own(booked, &request));
+                PageStart::Token { setl_id, version, line } => {
+                    let booked = desk.version(setl_id, *version)?.filter(|booked| is_own(booked, &request));
                     (Some(booked.ok_or_else(wrong_token)?), *line)
                 }
             };
             let booked = booked.filter(|booked| is_own(booked, &request)).ok_or(Refusal::NotFound)?;
-            let settlement: v1::Settlement = decode(&booked.answer)?;
+            let (settlement, version): (v1::Settlement, _) = (decode(&booked.answer)?, booked.version);
             // An empty page is the first one of a settlement without lines, never one that a token names.
             if from > 0 && from >= settlement.lines.len() {
                 return Err(wrong_token());
             }
-            Ok(page_of(settlement, from, page.lines_max, desk.answer_bytes_max))
+            Ok(page_of((settlement, version), from, page.lines_max, desk.answer_bytes_max))
         })
         .await?
     }
@@ -56,7 +56,7 @@ fn is_own(booked: &BookedSettlement, request: &v1::ListFeesRequest) -> bool {
 /// At least one line where there is one, else a listing would not end; a single line always fits, since it came with a
 /// whole settlement.
 fn page_of(
-    settlement: v1::Settlement,
+    (settlement, version): (v1::Settlement, u32),
     from: usize,
     lines_max: usize,
     answer_bytes_max: usize,
@@ -74,6 +74,6 @@ fn page_of(
         lines.push(line);
     }
     let next = from + lines.len();
-    let next_page_token = if next < count { FeePage::token(&setl_id, next) } else { String::new() };
+    let next_page_token = if next < count { FeePage::token(&setl_id, version, next) } else { String::new() };
     v1::ListFeesResponse { lines, next_page_token, setl_id }
 }

@@ -108,6 +108,7 @@ fn infno_of(kind: MessageKind) -> &'static str {
         MessageKind::Cancel => "2305",
         // A tombstone is no call that arrived, and the ledger tells it before the kind; rows of registers are no hospital's.
         MessageKind::Reverse | MessageKind::Tombstone | MessageKind::Register => "2601",
+        MessageKind::Correct => super::correction::CALL,
     }
 }
 
@@ -137,6 +138,7 @@ pub(super) fn told(
         settlement: answer.settlement,
         state: state.to_owned(),
         receipt,
+        correction: None,
     })
 }
 
@@ -152,6 +154,7 @@ pub(super) fn told_of_tombstone(
         settlement: None,
         state: TOMBSTONE.to_owned(),
         receipt,
+        correction: None,
     })
 }
 

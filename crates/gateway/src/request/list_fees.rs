@@ -1,7 +1,7 @@
 //! One page of a settlement's lines (5204), and the token that names where it begins.
 //!
-//! The token names the settlement too: pages of one listing are of one settlement, also when the visit is settled anew
-//! in between. It opens nothing: whose the settlement is, is checked for every page.
+//! The token names the settlement and its version too: pages of one listing are of one settlement as it was, also when the
+//! visit is settled anew, or the settlement corrected, in between. It opens nothing: whose the settlement is, is checked for every page.
 
 use super::FIXMEDINS_CODE;
 use super::fields::{ID, Place, Reader};
@@ -33,15 +33,18 @@ pub enum PageStart {
     Token {
         /// `setl_id`.
         setl_id: String,
+        /// The version that the pages before are of.
+        version: u32,
         /// Index of the line.
         line: usize,
     },
 }
 
 impl FeePage {
-    /// The token of the page that begins at a line of a settlement.
-    pub fn token(setl_id: &str, line: usize) -> String {
-        format!("{setl_id}.{line}")
+    /// The token of the page that begins at a line of a version of a settlement. That of the first version is as it was
+    /// when there was no other.
+    pub fn token(setl_id: &str, version: u32, line: usize) -> String {
+        if version == 1 { format!("{setl_id}.{line}") } else { format!("{setl_id}.{version}.{line}") }
     }
 }
 
@@ -85,20 +88,29 @@ fn start(reader: &mut Reader, request: &v1::ListFeesRequest) -> Option<PageStart
             setl_id => PageStart::Settlement(setl_id.to_owned()),
         });
     }
-    let read = request.page_token.split_once('.').and_then(|(setl_id, line)| {
-        let line: usize = line.parse().ok()?;
-        // As it was given out, and not one of its many other spellings.
-        (FeePage::token(setl_id, line) == request.page_token && line > 0).then(|| (setl_id.to_owned(), line))
-    });
-    match read {
-        Some((setl_id, line)) if request.setl_id.is_empty() || request.setl_id == setl_id => {
-            Some(PageStart::Token { setl_id, line })
+    match token(&request.page_token) {
+        Some(PageStart::Token { setl_id, version, line })
+            if request.setl_id.is_empty() || request.setl_id == setl_id =>
+        {
+            Some(PageStart::Token { setl_id, version, line })
         }
         _ => {
             reader.faults.push(wrong_token(&request.page_token));
             None
         }
     }
+}
+
+fn token(text: &str) -> Option<PageStart> {
+    let (setl_id, behind) = text.split_once('.')?;
+    let (version, line) = match behind.split_once('.') {
+        None => (1, behind),
+        Some((version, line)) => (version.parse().ok()?, line),
+    };
+    let line: usize = line.parse().ok()?;
+    // As it was given out, and not one of its many other spellings.
+    let is_own = FeePage::token(setl_id, version, line) == text && line > 0 && version > 0;
+    is_own.then(|| PageStart::Token { setl_id: setl_id.to_owned(), version, line })
 }
 
 /// A token that the listing did not give out.

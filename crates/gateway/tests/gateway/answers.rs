@@ -117,6 +117,7 @@ fn settlement(claim: &Claim, portions: [i64; 10]) -> Settlement {
             before: Money::from_units(100),
             after: Money::from_units(350),
         }],
+        looked_at: Vec::new(),
         explanation: Vec::new(),
         packs: vec![
             pack(PackStatus::InForce, Grade::A),

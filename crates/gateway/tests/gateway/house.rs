@@ -37,7 +37,12 @@ impl House {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut Config)) -> House {
-        House::open_in(tempfile::tempdir().unwrap(), change).await
+        House::open_in(tempfile::tempdir().unwrap(), builtin(), change).await
+    }
+
+    /// With other rule packs.
+    pub(crate) async fn open_under(library: Arc<Library>) -> House {
+        House::open_in(tempfile::tempdir().unwrap(), library, |_| {}).await
     }
 
     /// With a notary whose key and checkpoint log lie in another folder.
@@ -48,21 +53,25 @@ impl House {
         let ledger = open_ledger(&folder);
         let key = open_or_make_key(&beside.join("key"), "bedside/insurer").unwrap();
         let notary = Arc::new(Notary::open(key, Some(beside.join("log")), &ledger)?);
-        Ok((House::serve(folder, ledger, Some(Arc::clone(&notary)), |_| {}).await, notary))
+        Ok((House::serve(folder, ledger, builtin(), Some(Arc::clone(&notary)), |_| {}).await, notary))
     }
 
-    async fn open_in(folder: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> House {
+    async fn open_in(
+        folder: tempfile::TempDir,
+        library: Arc<Library>,
+        change: impl FnOnce(&mut Config),
+    ) -> House {
         let ledger = open_ledger(&folder);
-        House::serve(folder, ledger, None, change).await
+        House::serve(folder, ledger, library, None, change).await
     }
 
     async fn serve(
         folder: tempfile::TempDir,
         ledger: Ledger,
+        library: Arc<Library>,
         notary: Option<Arc<Notary>>,
         change: impl FnOnce(&mut Config),
     ) -> House {
-        let library = Arc::new(Library::builtin().unwrap());
         let mut config = Config::new("127.0.0.1:0".parse().unwrap(), "insurer");
         change(&mut config);
         let mut gateway = Gateway::bind(config).await.unwrap();
@@ -92,7 +101,13 @@ impl House {
 
     pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Config)) -> House {
         let (_, folder) = self.end().await;
-        House::open_in(folder, change).await
+        House::open_in(folder, builtin(), change).await
+    }
+
+    /// The same ledger under other rule packs.
+    pub(crate) async fn restart_under(self, library: Arc<Library>) -> House {
+        let (_, folder) = self.end().await;
+        House::open_in(folder, library, |_| {}).await
     }
 
     pub(crate) async fn end(self) -> (Served, tempfile::TempDir) {
@@ -186,6 +201,10 @@ impl House {
         let request = v1::GetAccumulatorsRequest { psn_no: psn_no.to_owned(), ..Default::default() };
         self.client.get_accumulators(request).await.unwrap().into_inner().accumulators
     }
+}
+
+fn builtin() -> Arc<Library> {
+    Arc::new(Library::builtin().unwrap())
 }
 
 /// A reversal of the hospital of the base message.

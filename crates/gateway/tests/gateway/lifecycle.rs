@@ -6,9 +6,10 @@ use tonic::Status;
 use crate::base::edited;
 use crate::house::{House, info};
 
-const STATES: [&str; 6] = ["none", "tombstone", "booked", "under a later one", "cancelled", "reversed"];
+const STATES: [&str; 7] =
+    ["none", "tombstone", "booked", "corrected", "under a later one", "cancelled", "reversed"];
 
-const CALLS: [&str; 19] = [
+const CALLS: [&str; 25] = [
     "`SettleBill` M",
     "`SettleBill` M, other content",
     "`SettleBill` N, same visit",
@@ -22,9 +23,15 @@ const CALLS: [&str; 19] = [
     "`Reverse` N of M, 2305",
     "`Reverse` N of M, another person",
     "`Reverse` N of C, 2305",
+    "`Reverse` N of K, 2304",
+    "`CorrectSettlement` N",
+    "`CorrectSettlement` K",
+    "`CorrectSettlement` M",
+    "`CorrectSettlement` N, dry run",
     "`QueryByMsgid` M",
     "`QueryByMsgid` C",
     "`QueryByMsgid` R",
+    "`QueryByMsgid` K",
     "`GetSettlement`",
     "`ListFees` by setl_id",
     "`ListFees` by mdtrt_id",
@@ -39,15 +46,27 @@ struct Life<'a> {
     /// The cancellation or what the reversal undid.
     undone: Option<v1::Settlement>,
     reversal: Option<v1::ReverseResponse>,
+    corrected: Option<v1::CorrectSettlementResponse>,
 }
 
 impl<'a> Life<'a> {
     async fn begin(house: &'a mut House, state: &str, name: String) -> Life<'a> {
-        let mut life = Life { house, name, settlement: None, later: None, undone: None, reversal: None };
+        let mut life = Life {
+            house,
+            name,
+            settlement: None,
+            later: None,
+            undone: None,
+            reversal: None,
+            corrected: None,
+        };
         if !["none", "tombstone"].contains(&state) {
             life.settlement = Some(life.house.settle(life.bill("M", "V", "")).await.unwrap());
         }
         match state {
+            "corrected" => {
+                life.corrected = Some(life.send_correction("K", "").await.unwrap());
+            }
             "under a later one" => {
                 life.later = Some(life.house.settle(life.bill("L", "W", "")).await.unwrap());
             }
@@ -113,6 +132,43 @@ impl<'a> Life<'a> {
         Ok(if same { "same answer" } else { "→ cancelled" }.to_owned())
     }
 
+    /// The first line was charged once too often.
+    async fn send_correction(
+        &mut self,
+        msgid: &str,
+        dry_run: &str,
+    ) -> Result<v1::CorrectSettlementResponse, Status> {
+        let edits =
+            "feedetail[0].cnt = 2\nfeedetail[0].det_item_fee_sumamt = 40.00\ndata.medfee_sumamt = 80.00";
+        let original = self.original();
+        let request = v1::CorrectSettlementRequest {
+            header: Some(v1::Header {
+                msgid: self.msgid(msgid),
+                fixmedins_code: "H33010600001".to_owned(),
+                ..v1::Header::default()
+            }),
+            psn_no: original.psn_no,
+            setl_id: original.setl_id,
+            bill: Some(self.bill("M", "V", edits)),
+            reason: "charged once too often".to_owned(),
+            dry_run: dry_run.to_owned(),
+            ..v1::CorrectSettlementRequest::default()
+        };
+        Ok(self.house.client.correct_settlement(request).await?.into_inner())
+    }
+
+    async fn correct(&mut self, msgid: &str) -> Result<String, Status> {
+        let answer = self.send_correction(msgid, "").await?;
+        let same = self.corrected.as_ref() == Some(&answer);
+        Ok(if same { "same answer" } else { "→ corrected" }.to_owned())
+    }
+
+    /// The settlement as it stands.
+    async fn newest(&mut self) -> v1::Settlement {
+        let original = self.original();
+        self.house.get(&original.setl_id, &original.psn_no).await.unwrap().settlement.unwrap()
+    }
+
     /// A reversal of the settlement.
     async fn undo(&mut self, msgid: &str, oinfno: &str, other: &str) -> Result<String, Status> {
         let answer = self.reverse(msgid, "M", oinfno, other).await?;
@@ -154,7 +210,7 @@ impl<'a> Life<'a> {
             ..request
         };
         let page = self.house.client.list_fees(request).await?.into_inner();
-        let settlement = self.settlement.as_ref().unwrap();
+        let settlement = self.newest().await;
         assert_eq!((&page.lines, &page.setl_id), (&settlement.lines, &settlement.setl_id));
         Ok("lines".to_owned())
     }
@@ -177,13 +233,26 @@ impl<'a> Life<'a> {
             "`Reverse` N of M, 2305" => self.undo("N", "2305", "").await,
             "`Reverse` N of M, another person" => self.undo("N", "2304", "x").await,
             "`Reverse` N of C, 2305" => self.bar("N", "C", "2305").await,
+            "`Reverse` N of K, 2304" => self.bar("N", "K", "2304").await,
+            "`CorrectSettlement` N" => self.correct("N").await,
+            "`CorrectSettlement` K" => self.correct("K").await,
+            "`CorrectSettlement` M" => self.correct("M").await,
+            "`CorrectSettlement` N, dry run" => {
+                let shown = self.send_correction("N", "1").await?;
+                assert_eq!(shown.correction_id, "");
+                Ok("the effect".to_owned())
+            }
+            "`QueryByMsgid` K" => Ok(self.query("K").await),
             "`QueryByMsgid` M" => Ok(self.query("M").await),
             "`QueryByMsgid` C" => Ok(self.query("C").await),
             "`QueryByMsgid` R" => Ok(self.query("R").await),
             "`GetSettlement`" => {
                 let told = self.house.get(&original.setl_id, &original.psn_no).await?;
                 let by = self.undone.as_ref().map(|undone| undone.setl_id.clone()).unwrap_or_default();
-                assert_eq!((told.settlement, told.cancelled_by), (self.settlement.clone(), by));
+                let as_booked = told.settlement == self.settlement;
+                let is_first = told.version == "1" && told.corrected_by.is_empty();
+                assert_eq!((as_booked, is_first), (self.corrected.is_none(), self.corrected.is_none()));
+                assert_eq!(told.cancelled_by, by);
                 Ok(told.state)
             }
             "`ListFees` by setl_id" => {
@@ -209,7 +278,9 @@ impl<'a> Life<'a> {
             "ALREADY_CANCELLED" | "CANCELLATION_STANDS" => assert_eq!(named("setl_id"), id(&self.undone)),
             "ALREADY_SETTLED" => assert_eq!(named("setl_id"), id(&self.settlement)),
             "MESSAGE_REVERSED" => assert_eq!(named("msgid"), self.msgid("R")),
-            "ORIGINAL_DIFFERS" if named("field") == "oinfno" => assert_eq!(named("infno"), "2304"),
+            "ORIGINAL_DIFFERS" if named("field") == "oinfno" => {
+                assert!(["2304", "CorrectSettlement"].contains(&named("infno").as_str()));
+            }
             "ORIGINAL_DIFFERS" => assert_eq!(named("field"), "psn_no"),
             _ => {}
         }
@@ -233,6 +304,7 @@ impl<'a> Life<'a> {
             "→ cancelled" => "booked, cancelled",
             "→ reversed" => "booked, reversed",
             "→ tombstone" => "reversed, tombstone",
+            "→ corrected" => "booked, corrected",
             _ => return came_to,
         };
         assert_eq!(after.0, state);

@@ -6,6 +6,7 @@ mod answers;
 mod base;
 mod cases;
 mod conflicts;
+mod corrections;
 mod error_docs;
 mod fees;
 mod history;

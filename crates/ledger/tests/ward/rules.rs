@@ -10,7 +10,7 @@ use super::*;
 pub type Rule = fn(&Path) -> Result<(), String>;
 
 /// The rules by name.
-pub const RULES: [(&str, Rule); 20] = [
+pub const RULES: [(&str, Rule); 22] = [
     ("the history comes out right", the_history_comes_out_right),
     ("answers come in the order of the calls", answers_come_in_order),
     ("a message is booked once", a_message_is_booked_once),
@@ -23,6 +23,8 @@ pub const RULES: [(&str, Rule); 20] = [
     ("a cancelled visit is settled again", a_cancelled_visit_is_settled_again),
     ("a reversed message never arrives", a_reversed_message_never_arrives),
     ("the latest is reversed first", the_latest_is_reversed_first),
+    ("a correction reaches the later ones", a_correction_reaches_the_later_ones),
+    ("a correction posts the difference", a_correction_posts_the_difference),
     ("one process has the ledger", one_process_has_the_ledger),
     ("a changed byte is never answered", a_changed_byte_is_never_answered),
     ("a forged record breaks the chain", a_forged_record_breaks_the_chain),
@@ -231,6 +233,83 @@ fn the_latest_is_reversed_first(dir: &Path) -> Result<(), String> {
     told(ledger.reverse(reversal_event(3, 1, 1), undo_or_bar))?;
     hold(crate::hospital::paid(&ledger, "p1") == 0, "a reversed settlement still counts")?;
     verified(&ledger, 4)
+}
+
+/// Halves again, from the text that was stored: the fen are its fourth word.
+struct Halves;
+
+fn fen_of(bill: &[u8]) -> Result<i64, String> {
+    let text = String::from_utf8_lossy(bill);
+    let word = text.split(' ').nth(3).map(|word| word.trim_end_matches('.'));
+    word.and_then(|word| word.parse().ok()).ok_or_else(|| format!("no bill: {text}"))
+}
+
+impl Readjudication for Halves {
+    type Refusal = String;
+
+    fn facts(&self, bill: &[u8]) -> Result<Facts, String> {
+        fen_of(bill)?;
+        let settled = bedside_claim::Date::new(2026, 3, 1).unwrap();
+        Ok(Facts { service: Service { ended: settled.at(0, 0, 0, 0), settled }, family_no: None })
+    }
+
+    fn decide(
+        &self,
+        bill: &[u8],
+        standing: &Standing<'_>,
+        accumulators: &bedside_claim::Accumulators,
+    ) -> Result<Decision, String> {
+        let decided = halves(2026, fen_of(bill)?)(&Seen::of(accumulators.clone()), standing.assigned);
+        decided.map_err(|never| match never {})
+    }
+
+    fn answer(&self, effect: &Effect, assigned: &Assigned) -> Result<Vec<u8>, String> {
+        Ok(format!("{} changes {}", assigned.setl_id, effect.changed.len()).into_bytes())
+    }
+}
+
+/// Two bills of one person, of which the cap cuts the second; then the first is found to have been a third.
+fn corrected(dir: &Path) -> Result<Ledger, String> {
+    let ledger = open_at(dir)?;
+    for number in [1, 2] {
+        let (settled, event) = (halves(2026, 120_00), settlement_event(number, 1, 120_00));
+        told(ledger.settle(event, settled))?;
+    }
+    let event = CorrectEvent {
+        message: message("k1"),
+        person: crate::hospital::person("p1"),
+        setl_id: "S0000000000000001".into(),
+        bill: Some(b"settle p1 v1 4000".to_vec()),
+        run: Run::Book,
+        booked_at_ms: 1_780_000_300_000,
+        request: b"correct".to_vec(),
+    };
+    let outcome = ledger.correct(event, Halves);
+    hold(matches!(outcome, Ok(Corrected::Booked(Committed::New(_)))), &format!("{outcome:?}"))?;
+    Ok(ledger)
+}
+
+fn a_correction_reaches_the_later_ones(dir: &Path) -> Result<(), String> {
+    let ledger = corrected(dir)?;
+    hold(
+        crate::hospital::paid(&ledger, "p1") == 80_00,
+        "the accumulators are not those of the corrected bills",
+    )?;
+    for (setl_id, paid) in [("S0000000000000001", 20_00), ("S0000000000000002", 60_00)] {
+        let found = ledger.settlement("zj", setl_id).map_err(|error| error.to_string())?.unwrap();
+        let insurer = found.postings[0].amount.units();
+        hold((found.version, insurer) == (2, paid), &format!("{setl_id} is paid {insurer}, not {paid}"))?;
+    }
+    verified(&ledger, 3)
+}
+
+fn a_correction_posts_the_difference(dir: &Path) -> Result<(), String> {
+    let ledger = corrected(dir)?;
+    let record = ledger.records().last().unwrap().map_err(|error| error.to_string())?.1;
+    let posted: Vec<_> = record.postings.iter().map(|it| (&*it.account, it.amount.units())).collect();
+    hold(posted == [("cash", -60_00), ("insurer", -20_00)], &format!("{posted:?} is posted"))?;
+    hold(record.medfee_sumamt.units() == -80_00, "the hospital is not owed what the bills come to")?;
+    verified(&ledger, 3)
 }
 
 fn one_process_has_the_ledger(dir: &Path) -> Result<(), String> {

@@ -1,0 +1,335 @@
+//! Corrections that cascade: random histories of a family against a plain model that knows no ledger, and single cases.
+
+// Amounts are in fen, grouped as yuan and fen; test support is not a test to the lint.
+#![allow(clippy::inconsistent_digit_grouping, clippy::unwrap_used, clippy::panic)]
+
+mod clinic;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bedside_claim::Measure;
+use bedside_ledger::*;
+use clinic::*;
+use proptest::prelude::*;
+
+/// What a bill came to: basic, family, cash.
+type Paid = (i64, i64, i64);
+
+/// Everything used so far, by a name that says whose and over what.
+type Used = BTreeMap<String, i64>;
+
+/// The clinic's rules once more, on nothing but integers and a map.
+fn pay(bill: &Bill, used: &mut Used) -> Paid {
+    fn take(used: &mut Used, name: String, limit: i64, wanted: i64) -> i64 {
+        let so_far = used.entry(name).or_default();
+        let taken = if wanted < limit - *so_far { wanted } else { limit - *so_far };
+        *so_far += taken;
+        taken
+    }
+    let year = if bill.settled < 31 { 2026 } else { 2027 };
+    let own = |what: &str| format!("{} {year} {what}", bill.psn_no);
+    let over = bill.fen - take(used, own("deductible"), 50_00, bill.fen);
+    let before = *used.entry(own("base")).or_default();
+    *used.get_mut(&own("base")).unwrap() += over;
+    // Half of the first 100.00 of a year, eight tenths of the rest.
+    let paid_at = |base: i64| {
+        let low = if base < 100_00 { base } else { 100_00 };
+        low / 2 + (base - low) * 8 / 10
+    };
+    let basic = take(used, own("paid"), 120_00, paid_at(before + over) - paid_at(before));
+    let mut family = 0;
+    if let Some(name) = &bill.family {
+        let left = bill.fen - basic;
+        let over = left - take(used, format!("{name} deductible"), 80_00, left);
+        family = take(used, format!("{name} paid"), 60_00, over);
+    }
+    (basic, family, bill.fen - basic - family)
+}
+
+/// The buckets that a bill stands in.
+fn buckets(bill: &Bill) -> BTreeSet<String> {
+    let own = format!("{} {}", bill.psn_no, if bill.settled < 31 { 2026 } else { 2027 });
+    std::iter::once(own).chain(bill.family.clone()).collect()
+}
+
+fn service(sequence: u64, bill: &Bill) -> (i64, i64, u64) {
+    (bill.ended, bill.settled, sequence)
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    records: u64,
+    /// The facts of every settlement that stands, as they are known now.
+    bills: BTreeMap<u64, Bill>,
+    /// In the order in which they count, the first first.
+    order: Vec<u64>,
+}
+
+impl Model {
+    /// From empty, in their order.
+    fn replay(&self, order: &[u64]) -> (BTreeMap<u64, Paid>, Used) {
+        let mut used = Used::new();
+        let paid = order.iter().map(|it| (*it, pay(&self.bills[it], &mut used))).collect();
+        used.retain(|_, amount| *amount != 0);
+        (paid, used)
+    }
+
+    fn is_blocked(&self, of: u64) -> bool {
+        let place = self.order.iter().position(|it| *it == of).unwrap();
+        let own = buckets(&self.bills[&of]);
+        self.order[place + 1..].iter().any(|it| !own.is_disjoint(&buckets(&self.bills[it])))
+    }
+
+    /// By the rule: what shares a bucket with what is touched, and stands above it or is later in service.
+    fn correct(&mut self, of: u64, bill: Option<Bill>) {
+        let stood: BTreeMap<u64, BTreeSet<String>> =
+            self.bills.iter().map(|(sequence, bill)| (*sequence, buckets(bill))).collect();
+        let mut stands = stood.clone();
+        if let Some(bill) = bill {
+            stands.get_mut(&of).unwrap().extend(buckets(&bill));
+            self.bills.insert(of, bill);
+        }
+        let place = |it: u64| self.order.iter().position(|other| *other == it).unwrap();
+        let reaches = |known: u64, it: u64| {
+            let above = !stood[&known].is_disjoint(&stood[&it]) && place(it) > place(known);
+            let later = service(it, &self.bills[&it]) > service(known, &self.bills[&known]);
+            above || (later && !stands[&known].is_disjoint(&stood[&it]))
+        };
+        let mut touched = vec![of];
+        loop {
+            let next = self
+                .order
+                .iter()
+                .find(|it| !touched.contains(it) && touched.iter().any(|known| reaches(*known, **it)));
+            let Some(next) = next else { break };
+            touched.push(*next);
+        }
+        self.order.retain(|it| !touched.contains(it));
+        touched.sort_by_key(|it| service(*it, &self.bills[it]));
+        self.order.extend(touched);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Settle {
+        person: u8,
+        in_family: bool,
+        ended: i64,
+        after: i64,
+        fen: i64,
+    },
+    /// The n-th settlement that stands, modulo how many there are.
+    Cancel {
+        which: usize,
+        reverse: bool,
+    },
+    Correct {
+        which: usize,
+        bill: Option<(bool, i64, i64, i64)>,
+    },
+    Reopen,
+    LoseTables,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let facts = || (prop::bool::weighted(0.7), 0i64..50, 0i64..8, 1i64..200_00);
+    prop_oneof![
+        10 => (0u8..3, facts()).prop_map(|(person, (in_family, ended, after, fen))| Step::Settle {
+            person, in_family, ended, after, fen
+        }),
+        4 => (any::<usize>(), any::<bool>()).prop_map(|(which, reverse)| Step::Cancel { which, reverse }),
+        6 => (any::<usize>(), prop::option::weighted(0.8, facts()))
+            .prop_map(|(which, bill)| Step::Correct { which, bill }),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::LoseTables),
+    ]
+}
+
+fn setl_id(sequence: u64) -> String {
+    format!("S{sequence:016}")
+}
+
+/// A ledger and its model, which take every step together.
+struct Pair {
+    dir: tempfile::TempDir,
+    ledger: Option<Ledger>,
+    model: Model,
+    /// How many versions of each settlement there are, and what the newest says.
+    newest: BTreeMap<u64, (u32, String)>,
+}
+
+impl Pair {
+    fn ledger(&self) -> &Ledger {
+        self.ledger.as_ref().unwrap()
+    }
+
+    fn settle(&mut self, bill: Bill) {
+        let msgid = format!("m{}", self.model.records);
+        let committed = settle(self.ledger(), &msgid, &bill).unwrap();
+        self.model.records += 1;
+        let sequence = self.model.records;
+        assert_eq!(committed.receipt().sequence, sequence);
+        self.model.bills.insert(sequence, bill);
+        self.model.order.push(sequence);
+        self.newest.insert(sequence, (1, self.told(sequence).1));
+    }
+
+    /// Version and answer as the ledger tells them.
+    fn told(&self, sequence: u64) -> (u32, String) {
+        let booked = self.ledger().settlement("zj", &setl_id(sequence)).unwrap().unwrap();
+        (booked.version, String::from_utf8(booked.answer.to_vec()).unwrap())
+    }
+
+    fn undo(&mut self, of: u64, by_reversal: bool) {
+        let msgid = format!("m{}", self.model.records);
+        let psn_no = self.model.bills[&of].psn_no.clone();
+        let blocked = if by_reversal {
+            let stands = self.ledger().settlement("zj", &setl_id(of)).unwrap().unwrap();
+            let event = ReverseEvent {
+                message: message(&msgid),
+                person: person(&psn_no),
+                omsgid: stands.message.msgid.clone(),
+                okind: MessageKind::Settle,
+                booked_at_ms: 3,
+                request: b"reverse".to_vec(),
+            };
+            match self.ledger().reverse(event, |_, _| Ok::<_, ()>(b"reversed".to_vec())) {
+                Ok(_) => false,
+                Err(ReverseError::Blocked { .. }) => true,
+                Err(error) => panic!("{error:?}"),
+            }
+        } else {
+            match cancel(self.ledger(), &msgid, &psn_no, &setl_id(of)) {
+                Ok(_) => false,
+                Err(CancelError::Blocked { .. }) => true,
+                Err(error) => panic!("{error:?}"),
+            }
+        };
+        assert_eq!(blocked, self.model.is_blocked(of));
+        if !blocked {
+            self.model.records += 1;
+            self.model.order.retain(|it| *it != of);
+            self.model.bills.remove(&of);
+        }
+    }
+
+    fn correct(&mut self, of: u64, bill: Option<Bill>) {
+        let msgid = format!("m{}", self.model.records);
+        let psn_no = self.model.bills[&of].psn_no.clone();
+        let rewritten = bill.as_ref().is_some_and(|bill| *bill != self.model.bills[&of]);
+        correct(self.ledger(), &msgid, &psn_no, &setl_id(of), bill.as_ref()).unwrap();
+        self.model.records += 1;
+        self.model.correct(of, bill);
+        for sequence in &self.model.order {
+            let (version, answer) = self.told(*sequence);
+            let before = self.newest.insert(*sequence, (version, answer.clone())).unwrap();
+            let changed = answer != before.1 || (*sequence == of && rewritten);
+            assert_eq!(version, before.0 + u32::from(changed), "{sequence}");
+        }
+    }
+
+    fn play(&mut self, step: Step) {
+        let standing = self.model.order.clone();
+        let pick = |which: usize| standing.get(which % standing.len().max(1)).copied();
+        match step {
+            Step::Settle { person, in_family, ended, after, fen } => self.settle(Bill {
+                psn_no: format!("p{person}"),
+                visit: format!("v{}", self.model.records),
+                family: in_family.then(|| "F".to_owned()),
+                ended,
+                settled: ended + after,
+                fen,
+            }),
+            Step::Cancel { which, reverse } => {
+                if let Some(of) = pick(which) {
+                    self.undo(of, reverse);
+                }
+            }
+            Step::Correct { which, bill } => {
+                let Some(of) = pick(which) else { return };
+                let old = self.model.bills[&of].clone();
+                let bill = bill.map(|(in_family, ended, after, fen)| Bill {
+                    family: in_family.then(|| "F".to_owned()),
+                    ended,
+                    settled: ended + after,
+                    fen,
+                    ..old
+                });
+                self.correct(of, bill);
+            }
+            Step::Reopen | Step::LoseTables => {
+                self.ledger = None;
+                if matches!(step, Step::LoseTables) {
+                    std::fs::remove_dir_all(self.dir.path().join("tables")).unwrap();
+                }
+                self.ledger = Some(open(self.dir.path()));
+            }
+        }
+    }
+
+    /// Every settlement and every accumulator is what the model has when it replays from empty.
+    fn check(&self, order: &[u64]) {
+        let (paid, used) = self.model.replay(order);
+        let mut posted = (0, 0, 0);
+        for (sequence, (basic, family, cash)) in &paid {
+            let booked = self.ledger().settlement("zj", &setl_id(*sequence)).unwrap().unwrap();
+            let amounts: Vec<i64> = booked.postings.iter().map(|it| it.amount.units()).collect();
+            assert_eq!(amounts, [*basic, *family, *cash], "{sequence} in {order:?}");
+            posted = (posted.0 + basic, posted.1 + family, posted.2 + cash);
+        }
+        let mut found = Used::new();
+        for psn_no in ["p0", "p1", "p2"] {
+            let accumulators = self.ledger().accumulators_with_family(&person(psn_no), "F").unwrap();
+            let mut add = |name: String, key| found.insert(name, accumulators.get(&key).units());
+            for year in [2026, 2027] {
+                add(format!("{psn_no} {year} deductible"), year_key(year, Measure::Deductible));
+                add(format!("{psn_no} {year} base"), year_key(year, Measure::Base));
+                add(format!("{psn_no} {year} paid"), year_key(year, Measure::Paid));
+            }
+            add("F deductible".to_owned(), family_key("F", Measure::Deductible));
+            add("F paid".to_owned(), family_key("F", Measure::Paid));
+        }
+        found.retain(|_, amount| *amount != 0);
+        assert_eq!(found, used);
+        let verified = self.ledger().verify().unwrap();
+        assert_eq!(verified.records, self.model.records);
+        let account = |name: &str| verified.accounts.get(name).map_or(0, |amount| amount.units());
+        assert_eq!((account("basic"), account("family"), account("cash")), posted);
+        let owed: i64 = verified.receivables.values().map(|amount| amount.units()).sum();
+        assert_eq!(owed, self.model.bills.values().map(|bill| bill.fen).sum::<i64>());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// After every step the ledger is what a replay from empty makes of the facts in the order in which they count; and
+    /// when everything was touched once, that order is the order of services.
+    #[test]
+    fn equals_a_replay_from_empty(steps in prop::collection::vec(step(), 1..24)) {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Some(open(dir.path()));
+        let mut pair = Pair { dir, ledger, model: Model::default(), newest: BTreeMap::new() };
+        for step in steps {
+            pair.play(step);
+        }
+        pair.check(&pair.model.order.clone());
+        let mut by_service = pair.model.order.clone();
+        by_service.sort_by_key(|it| service(*it, &pair.model.bills[it]));
+        for sequence in &by_service {
+            pair.correct(*sequence, None);
+        }
+        pair.check(&by_service);
+        // Nothing is left to change, and what was corrected is undone in its new order down to nothing.
+        let versions = pair.newest.clone();
+        for sequence in &by_service {
+            pair.correct(*sequence, None);
+        }
+        prop_assert_eq!(&pair.newest, &versions);
+        while let Some(last) = pair.model.order.last().copied() {
+            pair.undo(last, false);
+        }
+        pair.check(&[]);
+    }
+}

@@ -1,5 +1,7 @@
 //! The handle: submits commands to the committer and reads what is booked.
 
+mod corrections;
+
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -17,9 +19,8 @@ use crate::event::{
 };
 use crate::journal::Writer;
 use crate::open::{self, Disk, OpenError, OpenReport, WholeTables};
-use crate::outcome::{Busy, CancelError, CorrectError, RegisterError, ReverseError, SettleError, Stopped};
+use crate::outcome::{Busy, CancelError, RegisterError, ReverseError, SettleError, Stopped};
 use crate::progress::{self, Progress};
-use crate::readjudication::{CorrectEvent, Corrected, Readjudication};
 use crate::record::Entry;
 use crate::register::{self, RegisterEvent, Registered, StandingRow};
 use crate::rows::{Undoing, UndoneBy};
@@ -276,35 +277,6 @@ impl Ledger {
         each.map_err(ReadError::Tables)
     }
 
-    /// Submits a correction; never blocks. `again` decides what must be decided again and gives the answer's bytes;
-    /// otherwise as [`Ledger::submit_settle`].
-    ///
-    /// # Errors
-    /// [`Busy`] when the queue is full; then nothing of `again` runs, nor `reply`.
-    pub fn submit_correct<A, R>(&self, event: CorrectEvent, again: A, reply: R) -> Result<(), Busy>
-    where
-        A: Readjudication,
-        R: FnOnce(Result<Corrected, CorrectError<A::Refusal>>) + Send + 'static,
-    {
-        self.submit(correct_command(event, again, reply))
-    }
-
-    /// Corrects and waits for the outcome, also for a place in the queue.
-    ///
-    /// # Errors
-    /// See [`CorrectError`].
-    pub fn correct<A: Readjudication>(
-        &self,
-        event: CorrectEvent,
-        again: A,
-    ) -> Result<Corrected, CorrectError<A::Refusal>> {
-        let (sender, receiver) = mpsc::channel();
-        self.submit_waiting(correct_command(event, again, move |outcome| {
-            let _ = sender.send(outcome);
-        }));
-        self.wait(&receiver).unwrap_or(Err(CorrectError::Stopped))
-    }
-
     /// The settlement that stands for a visit at the hospital of a message, whatever its `msgid`; nothing where none does.
     ///
     /// # Errors
@@ -330,20 +302,6 @@ impl Ledger {
     /// See [`ReadError`].
     pub fn settlement(&self, tenant: &str, setl_id: &str) -> Result<Option<BookedSettlement>, ReadError> {
         sequence_of(setl_id).map_or(Ok(None), |sequence| self.settlement_at(tenant, sequence, None))
-    }
-
-    /// One version of a settlement, from 1; nothing where there is no such version, otherwise as [`Ledger::settlement`].
-    /// Its status is the settlement's, whatever the version.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn settlement_version(
-        &self,
-        tenant: &str,
-        setl_id: &str,
-        version: u32,
-    ) -> Result<Option<BookedSettlement>, ReadError> {
-        sequence_of(setl_id).map_or(Ok(None), |sequence| self.settlement_at(tenant, sequence, Some(version)))
     }
 
     fn settlement_at(
@@ -616,19 +574,5 @@ where
             None => Err(ReverseError::Stopped),
         };
         Box::new(move |written| reply(written.map_err(ReverseError::from).and(outcome)))
-    })
-}
-
-fn correct_command<A, R>(event: CorrectEvent, again: A, reply: R) -> Command
-where
-    A: Readjudication,
-    R: FnOnce(Result<Corrected, CorrectError<A::Refusal>>) + Send + 'static,
-{
-    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
-        let outcome = match group {
-            Some(group) => group.correct(event, &again),
-            None => Err(CorrectError::Stopped),
-        };
-        Box::new(move |written| reply(written.map_err(CorrectError::from).and(outcome)))
     })
 }

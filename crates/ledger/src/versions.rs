@@ -72,7 +72,7 @@ pub(crate) type Load<'a> = &'a dyn Fn(u64, Position) -> Result<Arc<Record>, Read
 pub(crate) fn newest(rows: &impl Rows, load: Load<'_>, record: Arc<Record>) -> Result<AtVersion, ReadError> {
     let made = made(rows, record.sequence)?;
     let number = number_of(made.len());
-    Ok(at(&made, load, record, number)?.ok_or(no_version())?)
+    at(&made, load, record, number)?.ok_or(no_version())
 }
 
 /// The version of that number; nothing where there is none.

@@ -333,3 +333,166 @@ proptest! {
         pair.check(&[]);
     }
 }
+
+fn bill(psn_no: &str, visit: &str, ended: i64, fen: i64) -> Bill {
+    Bill {
+        psn_no: psn_no.to_owned(),
+        visit: visit.to_owned(),
+        family: Some("F".to_owned()),
+        ended,
+        settled: ended,
+        fen,
+    }
+}
+
+fn amounts(ledger: &Ledger, setl_id: &str, version: u32) -> Vec<i64> {
+    let booked = ledger.settlement_version("zj", setl_id, version).unwrap().unwrap();
+    booked.postings.iter().map(|it| it.amount.units()).collect()
+}
+
+const FIRST: &str = "S0000000000000001";
+const SECOND: &str = "S0000000000000002";
+
+/// Two members at two hospitals: 200.00 and 90.00. Of the first 50.00 are deducted, 150.00 pay 50.00 + 40.00, and of the
+/// 110.00 that are left 80.00 fill the family's deductible and 30.00 are paid; of the second 20.00 are paid, and 30.00 of
+/// the 70.00 that are left, to the family's cap.
+fn two_hospitals(dir: &std::path::Path) -> Ledger {
+    let ledger = open(dir);
+    settle(&ledger, "m1", &bill("p1", "v1", 1, 200_00)).unwrap();
+    let elsewhere = MessageKey { fixmedins_code: "H2".into(), ..message("m2") };
+    settle_at(&ledger, elsewhere, &bill("p2", "v2", 2, 90_00)).unwrap();
+    assert_eq!(amounts(&ledger, FIRST, 1), [90_00, 30_00, 80_00]);
+    assert_eq!(amounts(&ledger, SECOND, 1), [20_00, 30_00, 40_00]);
+    ledger
+}
+
+/// The first falls to 100.00: 25.00 are paid, and 75.00 go to the family's deductible. Of the second one's 70.00 then 5.00
+/// fill it up, and 60.00 of 65.00 are paid.
+#[test]
+fn each_hospital_is_owed_its_own_difference() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = two_hospitals(dir.path());
+    let told = correct(&ledger, "k1", "p1", FIRST, Some(&bill("p1", "v1", 1, 100_00))).unwrap();
+    assert_eq!(
+        told,
+        format!(
+            "0 unchanged; {FIRST} v2 basic -65.00 cash -5.00 family -30.00; {SECOND} v2 cash -30.00 family 30.00"
+        )
+    );
+    let check = |ledger: &Ledger| {
+        assert_eq!(amounts(ledger, FIRST, 2), [25_00, 0, 75_00]);
+        assert_eq!(amounts(ledger, SECOND, 2), [20_00, 60_00, 10_00]);
+        // What was, stays.
+        assert_eq!(amounts(ledger, FIRST, 1), [90_00, 30_00, 80_00]);
+        assert_eq!(amounts(ledger, SECOND, 1), [20_00, 30_00, 40_00]);
+        assert_eq!(ledger.settlement_version("zj", FIRST, 3).unwrap(), None);
+        assert_eq!(ledger.settlement_version("zj", FIRST, 0).unwrap(), None);
+        assert_eq!(ledger.settlement_version("zj", "S0000000000000003", 1).unwrap(), None);
+        let newest = ledger.settlement("zj", SECOND).unwrap().unwrap();
+        assert_eq!((newest.version, newest.correction.as_deref()), (2, Some("S0000000000000003")));
+        let first = ledger.settlement_version("zj", FIRST, 1).unwrap().unwrap();
+        assert_eq!(ledger.message(&message("m1")).unwrap().unwrap().receipt.answer, first.answer);
+        let verified = ledger.verify().unwrap();
+        let owed: Vec<i64> = verified.receivables.values().map(|amount| amount.units()).collect();
+        assert_eq!((owed.as_slice(), verified.corrections), (&[100_00, 90_00][..], 1));
+    };
+    check(&ledger);
+    let record = ledger.records().last().unwrap().unwrap().1;
+    assert_eq!((record.medfee_sumamt.units(), record.kind()), (-100_00, MessageKind::Correct));
+    drop(ledger);
+    check(&open(dir.path()));
+    std::fs::remove_dir_all(dir.path().join("tables")).unwrap();
+    check(&open(dir.path()));
+}
+
+/// A bill that came late, but was of an earlier service, takes its place under the one that came first.
+#[test]
+fn a_late_arrival_takes_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path());
+    settle(&ledger, "m1", &bill("p1", "v1", 9, 90_00)).unwrap();
+    settle(&ledger, "m2", &bill("p1", "v2", 3, 90_00)).unwrap();
+    let third = settle(&ledger, "m3", &bill("p1", "v3", 40, 90_00)).unwrap().receipt().setl_id.to_string();
+    let deducted = |setl_id: &str| {
+        let booked = ledger.settlement("zj", setl_id).unwrap().unwrap();
+        let change = &booked.accumulators[0];
+        change.after.units() - change.before.units()
+    };
+    assert_eq!((deducted(FIRST), deducted(SECOND)), (50_00, 0));
+    correct(&ledger, "k1", "p1", SECOND, None).unwrap();
+    assert_eq!((deducted(FIRST), deducted(SECOND)), (0, 50_00));
+    // The first is the later one now, and blocks the second; the third is of another year, and blocks through the family.
+    let blocked = |msgid, setl_id| match cancel(&ledger, msgid, "p1", setl_id) {
+        Err(CancelError::Blocked { by }) => by.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(blocked("c1", FIRST), third);
+    cancel(&ledger, "c3", "p1", &third).unwrap();
+    assert_eq!(blocked("c2", SECOND), FIRST);
+    cancel(&ledger, "c1", "p1", FIRST).unwrap();
+    cancel(&ledger, "c2", "p1", SECOND).unwrap();
+    assert!(ledger.accumulators_with_family(&person("p1"), "F").unwrap().is_empty());
+    ledger.verify().unwrap();
+}
+
+#[test]
+fn what_cannot_be_corrected_says_why_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = two_hospitals(dir.path());
+    let better = bill("p1", "v1", 1, 100_00);
+    let event = |msgid: &str, psn_no: &str, setl_id: &str| {
+        correction(msgid, psn_no, setl_id, Some(&better), Run::Book)
+    };
+    let refused = |event: CorrectEvent, again: Again| ledger.correct(event, again).unwrap_err();
+    let error = refused(event("k1", "p2", FIRST), Again::default());
+    assert!(matches!(error, CorrectError::NotFound), "{error:?}");
+    // Another hospital's.
+    let error = refused(event("k1", "p2", SECOND), Again::default());
+    assert!(matches!(error, CorrectError::NotFound), "{error:?}");
+    let error = refused(event("m1", "p1", FIRST), Again::default());
+    assert!(matches!(error, CorrectError::Conflict { stored_kind: MessageKind::Settle, .. }), "{error:?}");
+    let error = refused(event("k1", "p1", FIRST), Again { refuses: Some("p2".to_owned()) });
+    assert!(
+        matches!(&error, CorrectError::NotAgain { setl_id, refusal } if (&**setl_id, refusal.as_str()) == (SECOND, "no pack")),
+        "{error:?}"
+    );
+    assert_eq!(ledger.verify().unwrap().records, 2);
+    assert_eq!(amounts(&ledger, SECOND, 1), [20_00, 30_00, 40_00]);
+
+    let first = ledger.correct(event("k1", "p1", FIRST), Again::default()).unwrap();
+    let Corrected::Booked(Committed::New(receipt)) = first else { panic!("{first:?}") };
+    let again = ledger.correct(event("k1", "p1", FIRST), Again { refuses: Some("p2".to_owned()) }).unwrap();
+    assert_eq!(again, Corrected::Booked(Committed::Replayed(receipt)));
+    let other = correction("k1", "p1", FIRST, Some(&bill("p1", "v1", 1, 110_00)), Run::Book);
+    let error = refused(other, Again::default());
+    assert!(matches!(error, CorrectError::Conflict { stored_kind: MessageKind::Correct, .. }), "{error:?}");
+
+    // A reversal knows that it was no settlement; a barred message is no correction any more.
+    let reverse = |msgid: &str, omsgid: &str| ReverseEvent {
+        message: message(msgid),
+        person: person("p1"),
+        omsgid: omsgid.into(),
+        okind: MessageKind::Settle,
+        booked_at_ms: 3,
+        request: b"reverse".to_vec(),
+    };
+    let error = ledger.reverse(reverse("r1", "k1"), |_, _| Ok::<_, ()>(Vec::new())).unwrap_err();
+    assert!(matches!(error, ReverseError::OtherKind { stored_kind: MessageKind::Correct }), "{error:?}");
+    ledger.reverse(reverse("r1", "k2"), |_, _| Ok::<_, ()>(Vec::new())).unwrap();
+    let error = refused(event("k2", "p1", FIRST), Again::default());
+    assert!(matches!(&error, CorrectError::Reversed { by } if &**by == "r1"), "{error:?}");
+
+    let elsewhere = CancelEvent {
+        message: MessageKey { fixmedins_code: "H2".into(), ..message("c2") },
+        person: person("p2"),
+        setl_id: SECOND.into(),
+        booked_at_ms: 4,
+        request: b"cancel".to_vec(),
+    };
+    ledger.cancel(elsewhere, |settlement, _| Ok::<_, ()>(settlement.answer.to_vec())).unwrap();
+    cancel(&ledger, "c1", "p1", FIRST).unwrap();
+    let error = refused(event("k3", "p1", FIRST), Again::default());
+    assert!(matches!(error, CorrectError::AlreadyCancelled { .. }), "{error:?}");
+    let verified = ledger.verify().unwrap();
+    assert!(verified.accounts.values().all(|amount| amount.is_zero()), "{:?}", verified.accounts);
+}

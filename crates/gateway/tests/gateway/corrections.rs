@@ -207,7 +207,8 @@ async fn what_cannot_be_corrected_says_why_and_stays() {
     let mut wrong = better();
     wrong.feedetail[0].cnt = "x".to_owned();
     assert_eq!(field(&refused(with_bill("K1", &first, wrong)).await), invalid("bill.feedetail[0].cnt"));
-    let edits: [(&str, fn(&mut v1::SettleBillRequest)); 4] = [
+    type Edit = fn(&mut v1::SettleBillRequest);
+    let edits: [(&str, Edit); 4] = [
         ("bill.header.fixmedins_code", |bill| {
             bill.header.as_mut().unwrap().fixmedins_code = "H2".to_owned();
         }),

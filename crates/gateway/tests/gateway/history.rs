@@ -134,6 +134,17 @@ async fn two_members_of_a_family_share_a_deductible_over_the_wire() {
     let shared = booked.accumulators.iter().find(|change| change.owner == "family").unwrap();
     assert_eq!((shared.before.as_str(), shared.after.as_str()), ("7000.00", "10000.00"));
 
+    // Who finds the deductible met uses none of it, and stands on it all the same.
+    let mut third = second.clone();
+    third.header.as_mut().unwrap().msgid = "ef-4".to_owned();
+    visit(&mut third).mdtrt_id = "EF4".to_owned();
+    let third = house.settle(third).await.unwrap();
+    assert!(third.accumulators.iter().all(|change| change.owner != "family"));
+    assert_eq!(commercial(&third), "5000.00");
+    let blocked = house.cancel("C1", &first).await.unwrap_err();
+    assert_eq!(crate::house::info(&blocked).metadata["setl_id"], third.setl_id);
+    house.cancel("C0", &third).await.unwrap();
+
     // The first one's cannot be taken back under the second one's; taken back in turn, nothing is left.
     let blocked = house.cancel("C1", &first).await.unwrap_err();
     assert_eq!(crate::house::reason(&blocked), "BLOCKED_BY_LATER");

@@ -10,12 +10,12 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow};
+use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow, Owner};
 
 use super::{Group, check_decision};
 use crate::booking::{self, contradiction};
 use crate::correction::{Correction, NetChange, Turn, Version, difference, sum};
-use crate::event::{Assigned, Decision, MessageKind, PersonKey, setl_id_of};
+use crate::event::{Assigned, Committed, Decision, MessageKind, PersonKey, setl_id_of};
 use crate::outcome::{CorrectError, SettleError};
 use crate::planted;
 use crate::readjudication::{
@@ -45,7 +45,7 @@ impl Group<'_> {
                     Err(CorrectError::Reversed { by: Arc::clone(&stored.message.msgid) })
                 }
                 MessageKind::Correct if stored.request == event.request => {
-                    Ok(Corrected::Booked(crate::event::Committed::Replayed(stored.receipt())))
+                    Ok(Corrected::Booked(Committed::Replayed(stored.receipt())))
                 }
                 stored_kind => {
                     Err(CorrectError::Conflict { stored_kind, stored_request: stored.request.clone() })
@@ -133,6 +133,9 @@ struct Cascade<'a, R> {
 
 /// The settlements that are decided again, and the buckets that each stands in before or after.
 type Reach = BTreeMap<u64, BTreeSet<Bucket>>;
+
+/// The rows as the new decisions leave them, and these in the order of their services.
+type Decided<'a> = (Overlay<'a>, Vec<(u64, Decision)>);
 
 impl<'a, R: Readjudication> Cascade<'a, R> {
     fn new(
@@ -237,11 +240,7 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
     }
 
     /// Takes what is in the reach back, latest first, and decides it in the order of services.
-    #[allow(clippy::type_complexity)]
-    fn decide_again(
-        &self,
-        reach: &Reach,
-    ) -> Result<(Overlay<'a>, Vec<(u64, Decision)>), CorrectError<R::Refusal>> {
+    fn decide_again(&self, reach: &Reach) -> Result<Decided<'a>, CorrectError<R::Refusal>> {
         let mut rows = Overlay::on(self.rows);
         let mut members: Vec<&Member> =
             reach.keys().filter_map(|sequence| self.members.get(sequence)).collect();
@@ -312,8 +311,8 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
             let new = booking::bucket(after, person, bucket)?.accumulators;
             let keys: BTreeSet<_> = old.iter().chain(new.iter()).map(|(key, _)| key).collect();
             let psn_no = match bucket.owner {
-                bedside_claim::Owner::Person => Arc::clone(&person.psn_no),
-                bedside_claim::Owner::Family(_) => Arc::from(""),
+                Owner::Person => Arc::clone(&person.psn_no),
+                Owner::Family(_) => Arc::from(""),
             };
             for key in keys.into_iter().filter(|key| old.get(key) != new.get(key)) {
                 let change =
@@ -353,10 +352,9 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
         decision: Decision,
     ) -> Result<(Version, ChangedSettlement), CorrectError<R::Refusal>> {
         let AtVersion { record: old, number, correction } = &member.newest;
-        let net = match planted::is("correction-posts-backwards") {
-            false => difference(&decision.postings, &old.postings)?,
-            true => difference(&old.postings, &decision.postings)?,
-        };
+        let (new, before) = (&decision.postings, &old.postings);
+        let is_backwards = planted::is("correction-posts-backwards");
+        let net = if is_backwards { difference(before, new) } else { difference(new, before) }?;
         let number = number.checked_add(1).ok_or(CorrectError::OutOfRange)?;
         let changed = ChangedSettlement {
             setl_id: old.setl_id(),

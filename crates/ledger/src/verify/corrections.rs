@@ -215,3 +215,130 @@ fn add(sums: &mut BTreeMap<Arc<str>, i128>, more: BTreeMap<Arc<str>, i128>) {
     }
     sums.retain(|_, sum| *sum != 0);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::correction::NetChange;
+    use crate::event::MessageKey;
+    use crate::record::Entry;
+    use bedside_claim::Measure;
+
+    const PLACE: Position = Position { segment: 1, offset: 64 };
+
+    fn used(before: i64, after: i64) -> AccumulatorChange {
+        let key = AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid);
+        AccumulatorChange { key, before: Money::from_units(before), after: Money::from_units(after) }
+    }
+
+    fn posting(account: &str, fen: i64) -> Posting {
+        Posting { account: account.into(), amount: Money::from_units(fen) }
+    }
+
+    /// A bill of 100 fen, of which a cap of 80 lets so much be paid.
+    fn settlement(sequence: u64, before: i64, after: i64) -> Record {
+        Record {
+            sequence,
+            entry: Entry::Settlement,
+            message: MessageKey {
+                tenant: "t".into(),
+                fixmedins_code: "H".into(),
+                msgid: format!("m{sequence}").into(),
+            },
+            person: PersonKey { tenant: "t".into(), psn_no: "p".into() },
+            mdtrt_id: format!("v{sequence}").into(),
+            booked_at_ms: 0,
+            benefit_year: 2026,
+            medfee_sumamt: Money::from_units(100),
+            postings: vec![posting("cash", 100 - after + before), posting("payer", after - before)],
+            accumulators: vec![used(before, after)],
+            request: Vec::new(),
+            answer: Arc::from([]),
+            salt: None,
+        }
+    }
+
+    fn version(replaces: u64, fen: i64, paid: (i64, i64), net: Vec<Posting>) -> Version {
+        let pays = paid.1 - paid.0;
+        Version {
+            number: 2,
+            replaces,
+            benefit_year: 2026,
+            medfee_sumamt: Money::from_units(fen),
+            postings: vec![posting("cash", fen - pays), posting("payer", pays)],
+            net,
+            accumulators: vec![used(paid.0, paid.1)],
+            bill: Vec::new(),
+            answer: Arc::from([]),
+        }
+    }
+
+    fn turn(sequence: u64, new: Version) -> Turn {
+        Turn { sequence, psn_no: "p".into(), new: Some(Box::new(new)) }
+    }
+
+    /// The first of two bills falls to 30 fen, of which 30 are paid; the second then has 50 paid instead of 20.
+    fn correction() -> (Record, Correction) {
+        let first = version(1, 30, (0, 30), vec![posting("cash", -40), posting("payer", -30)]);
+        let second = version(2, 100, (30, 80), vec![posting("cash", -30), posting("payer", 30)]);
+        let correction = Correction { of: 1, turns: vec![turn(1, first), turn(2, second)], net: Vec::new() };
+        let record = Record {
+            sequence: 3,
+            medfee_sumamt: Money::from_units(-70),
+            postings: vec![posting("cash", -70)],
+            accumulators: Vec::new(),
+            mdtrt_id: "v1".into(),
+            ..settlement(3, 0, 0)
+        };
+        (record, correction)
+    }
+
+    fn folded(change: impl FnOnce(&mut Record, &mut Correction)) -> Result<Fold, Broken> {
+        let mut fold = Fold::default();
+        fold.add(settlement(1, 0, 60), PLACE)?;
+        fold.add(settlement(2, 60, 80), PLACE)?;
+        let (mut record, mut correction) = correction();
+        change(&mut record, &mut correction);
+        record.entry = Entry::Correction(Box::new(correction));
+        fold.add(record, PLACE)?;
+        Ok(fold)
+    }
+
+    #[test]
+    fn a_correction_that_adds_up_passes() {
+        let fold = folded(|_, _| {}).unwrap();
+        assert_eq!(fold.accounts.values().sum::<i128>(), 130);
+        assert_eq!(fold.receivables.values().sum::<i128>(), 130);
+        assert_eq!(fold.settlements[&2].versions, [(3, PLACE)]);
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_named() {
+        let broken = |change: &dyn Fn(&mut Record, &mut Correction)| folded(change).err();
+        fn of(correction: &mut Correction, turn: usize) -> &mut Version {
+            correction.turns[turn].new.as_mut().unwrap()
+        }
+        let net = |it: &mut Correction| it.net = vec![NetChange { psn_no: "p".into(), change: used(80, 79) }];
+        type Change<'a> = &'a dyn Fn(&mut Record, &mut Correction);
+        let cases: [(Broken, Change<'_>); 12] = [
+            (Broken::Differences, &|_, it| of(it, 0).net = vec![posting("cash", 40), posting("payer", 30)]),
+            (Broken::Differences, &|_, it| of(it, 1).net.push(posting("zero", 0))),
+            (Broken::Differences, &|record, _| record.postings = vec![posting("cash", 70)]),
+            (Broken::Differences, &|record, _| record.medfee_sumamt = Money::from_units(70)),
+            (Broken::Unbalanced, &|_, it| of(it, 1).medfee_sumamt = Money::from_units(99)),
+            (Broken::CorrectsUnder, &|record, it| {
+                it.turns.pop();
+                record.postings = vec![posting("cash", -40), posting("payer", -30)];
+            }),
+            (Broken::Accumulators, &|_, it| of(it, 1).accumulators = vec![used(60, 80)]),
+            (Broken::Accumulators, &|_, it| net(it)),
+            (Broken::Versions, &|_, it| of(it, 1).number = 3),
+            (Broken::Versions, &|_, it| of(it, 0).replaces = 2),
+            (Broken::CorrectsNothing, &|_, it| it.of = 3),
+            (Broken::CorrectsNothing, &|record, _| record.mdtrt_id = "v2".into()),
+        ];
+        for (place, (expected, change)) in cases.into_iter().enumerate() {
+            assert_eq!(broken(change), Some(expected), "case {place}");
+        }
+    }
+}

@@ -122,8 +122,16 @@ pub fn person(psn_no: &str) -> PersonKey {
 }
 
 pub fn settle(ledger: &Ledger, msgid: &str, bill: &Bill) -> Result<Committed, SettleError<String>> {
+    settle_at(ledger, message(msgid), bill)
+}
+
+pub fn settle_at(
+    ledger: &Ledger,
+    message: MessageKey,
+    bill: &Bill,
+) -> Result<Committed, SettleError<String>> {
     let event = SettleEvent {
-        message: message(msgid),
+        message,
         person: person(&bill.psn_no),
         family_no: bill.family.as_deref().map(Arc::from),
         hold_id: None,

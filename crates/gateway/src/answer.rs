@@ -94,7 +94,13 @@ pub fn settlement(
                 amount: amount.to_string(),
             })
             .collect(),
+        register_versions: Vec::new(),
     })
+}
+
+/// The day in China Standard Time.
+pub(crate) fn china_day(at: Timestamp) -> bedside_claim::Date {
+    CHINA.to_datetime(at).date()
 }
 
 /// `yyyy-MM-dd HH:mm:ss` in China Standard Time; `None` past the year 9999.

@@ -76,7 +76,7 @@ pub fn parse_case(text: &str) -> Result<v1::SettleBillRequest, CaseError> {
     Ok(request)
 }
 
-fn read_strictly<T: DeserializeOwned>(text: &str) -> Result<T, CaseError> {
+pub(crate) fn read_strictly<T: DeserializeOwned>(text: &str) -> Result<T, CaseError> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let request = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

@@ -7,13 +7,14 @@
 mod correction;
 mod fees;
 mod receipts;
+mod registers;
 mod reversal;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Term};
+use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Overflow, Settlement, Term};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
     MessageKind, PersonKey, Posting, ReadError, Seen, SettleError, SettleEvent, Status, Unusable,
@@ -22,6 +23,7 @@ use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
 use tokio::sync::{oneshot, watch};
 
+use self::registers::Taken;
 use crate::answer::{self, Booking};
 use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
@@ -49,6 +51,8 @@ pub(crate) struct Desk {
     ledger: Ledger,
     library: Arc<Library>,
     notary: Option<Arc<Notary>>,
+    /// Whether there are registers to take from.
+    has_registers: bool,
     answer_bytes_max: usize,
     /// Turned once, when the ledger is found stopped.
     stopped: Arc<watch::Sender<bool>>,
@@ -62,6 +66,7 @@ struct Read {
     bytes: Vec<u8>,
     envelope: Envelope,
     claim: Claim,
+    taken: Taken,
     programme: Result<Arc<Programme>, Unresolved>,
 }
 
@@ -81,7 +86,9 @@ impl Desk {
         answer_bytes_max: usize,
     ) -> Desk {
         let (stopped, _) = watch::channel(false);
-        Desk { tenant, ledger, library, notary, answer_bytes_max, stopped: Arc::new(stopped) }
+        // Tables that cannot be read are told by the first call that needs them.
+        let has_registers = ledger.has_registers(&tenant).unwrap_or(true);
+        Desk { tenant, ledger, library, notary, has_registers, answer_bytes_max, stopped: Arc::new(stopped) }
     }
 
     /// Turns to true once the ledger is found stopped.
@@ -113,7 +120,7 @@ impl Desk {
         request: v1::SettleBillRequest,
         deadline: Deadline,
     ) -> Result<(v1::Settlement, MessageKey), Refusal> {
-        let read = if request.feedetail.len() > INLINE_LINES_MAX {
+        let read = if request.feedetail.len() > INLINE_LINES_MAX || self.may_complete(&request) {
             let desk = self.clone();
             blocking(move || desk.read(request)).await?
         } else {
@@ -123,7 +130,7 @@ impl Desk {
             Ok(read) => read,
             Err(unread) => return self.booked_before(*unread).await,
         };
-        let Read { bytes, envelope, claim, programme } = read;
+        let Read { bytes, envelope, claim, taken, programme } = read;
         let message = self.message_key(&envelope);
         let event = SettleEvent {
             message: message.clone(),
@@ -140,7 +147,7 @@ impl Desk {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
             let programme = programme.as_deref().map_err(|why| Refusal::Unresolved(why.clone()))?;
-            decide(&claim, &envelope, programme, seen, assigned, answer_bytes_max)
+            decide(&claim, &envelope, &taken, programme, seen, assigned, answer_bytes_max)
         };
         let (reply, answer) = oneshot::channel();
         let send = move |result| drop(reply.send(result));
@@ -155,15 +162,12 @@ impl Desk {
     pub(crate) async fn pre_settle(&self, request: v1::SettleBillRequest) -> Result<v1::Settlement, Refusal> {
         let desk = self.clone();
         blocking(move || {
-            let Read { envelope, claim, programme, .. } =
+            let Read { envelope, claim, taken, programme, .. } =
                 desk.read(request).map_err(|unread| unread.refusal)?;
             let programme = programme.map_err(Refusal::Unresolved)?;
             let person = desk.person_key(&claim.person.psn_no);
-            let accumulators = desk.with_family(&person, claim.person.family_no.as_deref())?;
-            let settlement = adjudicate(&claim, &programme, &accumulators)
-                .map_err(|fault| fault_refusal(&envelope, &fault))?;
-            let quote = answer::settlement(&claim, &envelope, &settlement, None)
-                .map_err(|fault| fault_refusal(&envelope, &fault))?;
+            let seen = Seen::of(desk.with_family(&person, claim.person.family_no.as_deref())?);
+            let (_, quote) = settled(&claim, &envelope, &taken, &programme, &seen, None)?;
             sendable(quote.encoded_len(), desk.answer_bytes_max)?;
             Ok(quote)
         })
@@ -320,11 +324,18 @@ impl Desk {
         .await?
     }
 
-    fn read(&self, request: v1::SettleBillRequest) -> Result<Read, Box<Unread>> {
-        match request::settle(&request) {
+    fn read(&self, mut request: v1::SettleBillRequest) -> Result<Read, Box<Unread>> {
+        let completed = self.complete(&mut request);
+        let (taken, sent) = match completed {
+            Ok(completed) => completed,
+            Err(refusal) => return Err(Box::new(Unread { refusal, message: None, bytes: Vec::new() })),
+        };
+        let read = request::settle(&request);
+        sent.restore(&mut request);
+        match read {
             Ok((envelope, claim)) => {
                 let programme = self.library.programme_for(&claim);
-                Ok(Read { bytes: canonical::settle_bytes(request), envelope, claim, programme })
+                Ok(Read { bytes: canonical::settle_bytes(request), envelope, claim, taken, programme })
             }
             Err(invalid) => {
                 let message = request.header.as_ref().map(|header| MessageKey {
@@ -465,23 +476,39 @@ impl Desk {
     }
 }
 
+/// The settlement of a claim and its answer.
+fn settled(
+    claim: &Claim,
+    envelope: &Envelope,
+    taken: &Taken,
+    programme: &Programme,
+    seen: &Seen,
+    booking: Option<Booking<'_>>,
+) -> Result<(Settlement, v1::Settlement), Refusal> {
+    let fault = |fault: Fault| fault_refusal(envelope, &fault);
+    let out_of_range = |error: Overflow| fault(error.into());
+    let counted_on = seen.accumulators().map_err(out_of_range)?;
+    let claim = taken.claim(claim, &counted_on).map_err(out_of_range)?;
+    let mut settlement = adjudicate(&claim, programme, &counted_on).map_err(fault)?;
+    taken.note(&claim, &counted_on, &mut settlement).map_err(out_of_range)?;
+    settlement.accumulators = seen.rebased(settlement.accumulators).map_err(out_of_range)?;
+    let mut answer = answer::settlement(&claim, envelope, &settlement, booking).map_err(fault)?;
+    answer.register_versions.clone_from(&taken.versions);
+    Ok((settlement, answer))
+}
+
 /// Decides one bill; runs on the committer, perhaps more than once.
 fn decide(
     claim: &Claim,
     envelope: &Envelope,
+    taken: &Taken,
     programme: &Programme,
     seen: &Seen,
     assigned: &Assigned,
     answer_bytes_max: usize,
 ) -> Result<Decision, Refusal> {
-    let of_fault = |fault: Fault| fault_refusal(envelope, &fault);
-    let counted_on = seen.accumulators().map_err(|error| of_fault(error.into()))?;
-    let mut settlement = adjudicate(claim, programme, &counted_on).map_err(of_fault)?;
-    settlement.accumulators =
-        seen.rebased(settlement.accumulators).map_err(|error| of_fault(error.into()))?;
     let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
-    let answer = answer::settlement(claim, envelope, &settlement, Some(booking))
-        .map_err(|fault| fault_refusal(envelope, &fault))?;
+    let (settlement, answer) = settled(claim, envelope, taken, programme, seen, Some(booking))?;
     // An answer that could not be sent must not be booked: its hospital would never learn of it. Nor one whose mirror
     // could not: a cancellation writes a sign before each amount, which takes six bytes or more itself.
     let answer = answer.encode_to_vec();

@@ -127,6 +127,10 @@ reasons! {
     SettlementNotFound, "SETTLEMENT_NOT_FOUND", NotFound,
         "there is no such settlement, or it belongs to another person, visit or hospital",
         "check setl_id, psn_no, mdtrt_id and fixmedins_code";
+    /// No register knows the person.
+    PersonNotFound, "PERSON_NOT_FOUND", NotFound,
+        "no register says anything of the person on that day",
+        "check psn_no and date, or send what the person is insured under with the call";
     /// The committer's queue is full.
     Busy, "BUSY", ResourceExhausted,
         "too many settlements are waiting; nothing was stored",
@@ -154,7 +158,7 @@ reasons! {
     /// Not built yet.
     NotImplemented, "NOT_IMPLEMENTED", Unimplemented,
         "the call, or the part of it that was asked for, is not implemented yet",
-        "use SettleBill, PreSettle with a bill, CancelSettlement, Reverse, CorrectSettlement, GetSettlement, ListFees, QueryByMsgid or GetAccumulators";
+        "use SettleBill, PreSettle with a bill, CancelSettlement, Reverse, CorrectSettlement, GetSettlement, ListFees, QueryByMsgid, GetAccumulators or GetPerson";
     /// A defect of the engine or of a pack.
     Fault, "FAULT", Internal,
         "a defect of the engine or of a pack; nothing was booked",
@@ -211,6 +215,8 @@ pub enum Refusal {
     Unresolved(Unresolved),
     /// No such settlement, or not the caller's.
     NotFound,
+    /// No register knows the person.
+    PersonNotFound,
     /// The queue is full.
     Busy,
     /// The disk is nearly full.
@@ -255,6 +261,7 @@ impl Refusal {
             Refusal::Unresolved(Unresolved::ScheduleLacks { .. }) => ErrorReason::PolicyScheduleLacks,
             Refusal::NotAgain { .. } => ErrorReason::CannotReadjudicate,
             Refusal::NotFound => ErrorReason::SettlementNotFound,
+            Refusal::PersonNotFound => ErrorReason::PersonNotFound,
             Refusal::Busy => ErrorReason::Busy,
             Refusal::DiskNearlyFull => ErrorReason::DiskNearlyFull,
             Refusal::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
@@ -312,6 +319,9 @@ impl Refusal {
             }
             Refusal::Unresolved(unresolved) => unresolved_phrase(unresolved),
             Refusal::NotFound => Phrase::fixed("结算不存在", "no such settlement"),
+            Refusal::PersonNotFound => {
+                Phrase::fixed("登记库中当日无此人员", "no register knows the person on that day")
+            }
             Refusal::Busy => {
                 Phrase::fixed("系统繁忙，请稍后重发同一报文", "busy: send the same message again shortly")
             }

@@ -5,6 +5,7 @@
 //! rule, nor whether the message came over the network or from a file.
 
 mod correct;
+mod enrol;
 mod events;
 mod fees;
 mod fields;
@@ -25,6 +26,8 @@ use bedside_claim::{AccountUse, Bill, Claim, Event};
 
 pub(crate) use self::correct::not_of_the_settlement;
 pub use self::correct::{Correction, Effective, correct, service};
+pub(crate) use self::enrol::has_account;
+pub use self::enrol::{Stated, catalogue_row, get_person, hospital_row, person_row};
 pub(crate) use self::list_fees::wrong_token;
 pub use self::list_fees::{FeePage, PageStart, list_fees};
 pub use self::national_cancel::NationalCancel;
@@ -224,6 +227,15 @@ pub fn get_accumulators(request: &v1::GetAccumulatorsRequest) -> Result<Option<i
     let read = |year: &str| four_digits(year).and_then(|year| i16::try_from(year).ok()).map(Some);
     let year = reader.optional_code(Place::Top, "year", &request.year, None, read, allowed);
     reader.faults.finish(year.filter(|_| psn_no.is_some()))
+}
+
+/// The form of an envelope of a call that books nothing, and so may lack it.
+fn envelope_optional(reader: &mut Reader, header: Option<&v1::Header>) {
+    if let Some(header) = header {
+        let place = Place::Node("header");
+        reader.optional_text(place, "msgid", &header.msgid, MSGID);
+        reader.optional_text(place, "fixmedins_code", &header.fixmedins_code, FIXMEDINS_CODE);
+    }
 }
 
 fn envelope(reader: &mut Reader, header: Option<&v1::Header>) -> Option<Envelope> {

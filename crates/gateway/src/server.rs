@@ -20,6 +20,7 @@ use tonic_health::server::HealthReporter;
 use crate::connection;
 use crate::desk::Desk;
 use crate::notary::Notary;
+use crate::registers::{RegisterReadError, with_catalogues};
 use crate::service::{Caps, Service};
 use crate::v1::bedside_service_server::BedsideServiceServer;
 use crate::wire::DESCRIPTORS;
@@ -131,6 +132,12 @@ pub enum ServeError {
     /// Reflection does not accept the descriptors.
     #[error("reflection cannot be set up: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The ledger's registers of catalogues could not be read.
+    #[error("the registers cannot be read: {0}")]
+    Registers(#[from] RegisterReadError),
+    /// The reading of them broke off.
+    #[error("the reading of the registers broke off: {0}")]
+    BrokeOff(#[from] tokio::task::JoinError),
 }
 
 /// How serving ended.
@@ -184,7 +191,7 @@ impl Gateway {
     /// Serves until `shutdown`, then answers the calls under way, but no longer than the configured drain.
     ///
     /// # Errors
-    /// [`ServeError::Transport`], or [`ServeError::Reflection`] before anything is served.
+    /// [`ServeError::Transport`]; before anything is served [`ServeError::Reflection`] and [`ServeError::Registers`].
     pub async fn serve(
         self,
         ledger: Ledger,
@@ -193,7 +200,11 @@ impl Gateway {
     ) -> Result<Served, ServeError> {
         let Gateway { config, listener, notary, .. } = self;
         let Config { tenant, limits, reflection, drain, .. } = config;
-        let desk = Desk::new(tenant.into(), ledger, library, notary, limits.message_bytes);
+        let library = tokio::task::spawn_blocking({
+            let (ledger, tenant) = (ledger.clone(), tenant.clone());
+            move || with_catalogues(library, &ledger, &tenant)
+        });
+        let desk = Desk::new(tenant.into(), ledger, library.await??, notary, limits.message_bytes);
         let (reporter, health) = tonic_health::server::health_reporter();
         set_health(&reporter, ServingStatus::Serving).await;
         let watching = tokio::spawn(watch_ledger(desk.clone(), reporter.clone()));

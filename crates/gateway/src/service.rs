@@ -182,9 +182,13 @@ impl BedsideService for Service {
 
     async fn get_person(
         &self,
-        _: Request<v1::GetPersonRequest>,
+        request: Request<v1::GetPersonRequest>,
     ) -> Result<Response<v1::GetPersonResponse>, Status> {
-        not_implemented("GetPerson (1101)")
+        let deadline = Deadline::of(request.metadata(), self.caps.check);
+        let request = request.into_inner();
+        let span = span("GetPerson", request.header.as_ref());
+        let call = traced(span, self.desk.get_person(request));
+        within(deadline, call).await
     }
 
     async fn admit(&self, _: Request<v1::AdmitRequest>) -> Result<Response<v1::AdmitResponse>, Status> {

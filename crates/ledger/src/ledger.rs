@@ -256,6 +256,15 @@ impl Ledger {
         Ok(register::standing(&self.inner.shared.tables, tenant, register, subject)?)
     }
 
+    /// Whether anything stands in a register of a tenant.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn has_registers(&self, tenant: &str) -> Result<bool, ReadError> {
+        let Ok(prefix) = register::tenant_prefix(tenant) else { return Ok(false) };
+        self.inner.shared.tables.is_under(&prefix).map_err(ReadError::Tables)
+    }
+
     /// Visits everything that stands in a register, by subject, item and first day. Commands wait meanwhile.
     ///
     /// # Errors

@@ -192,11 +192,17 @@ impl fmt::Debug for StandingRow {
     }
 }
 
-pub(crate) fn register_prefix(tenant: &str, register: u8) -> Result<Vec<u8>, TooLarge> {
+/// What the keys of a tenant's registers begin with.
+pub(crate) fn tenant_prefix(tenant: &str) -> Result<Vec<u8>, TooLarge> {
     let mut key = Encoder::with(REGISTER);
     key.text("tenant", tenant)?;
-    key.u8(register);
     Ok(key.finish())
+}
+
+pub(crate) fn register_prefix(tenant: &str, register: u8) -> Result<Vec<u8>, TooLarge> {
+    let mut key = tenant_prefix(tenant)?;
+    key.push(register);
+    Ok(key)
 }
 
 pub(crate) fn subject_prefix(tenant: &str, register: u8, subject: &str) -> Result<Vec<u8>, TooLarge> {

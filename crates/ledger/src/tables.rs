@@ -213,6 +213,11 @@ impl Tables {
         self.each_of(0..=u8::MAX, visit)
     }
 
+    /// Whether a row's key begins with `prefix`.
+    pub(crate) fn is_under(&self, prefix: &[u8]) -> Result<bool, TablesError> {
+        guarded(|| Ok(self.db.scan_prefix(prefix).next().transpose()?.is_some()))
+    }
+
     /// Visits the rows whose keys begin with `prefix`, in the order of their keys: key and body.
     pub(crate) fn each_under(
         &self,

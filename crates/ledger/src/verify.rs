@@ -250,7 +250,6 @@ impl Fold {
             self.corrections += 1;
             return self.correct(&record, correction, position);
         }
-        self.post(&record)?;
         if let Entry::Register { rows } = &record.entry {
             if !books_nothing(&record) {
                 return Err(Broken::RegisterBooks);
@@ -259,6 +258,7 @@ impl Fold {
             self.registers.add(&record, rows);
             return Ok(());
         }
+        self.post(&record)?;
         self.persons.insert(record.person.clone());
         for change in &record.accumulators {
             let shelf = shelf_of(&record, Bucket::of(&change.key));

@@ -103,6 +103,24 @@ impl Catalogue {
         Ok(Catalogue { card, items })
     }
 
+    /// This version with other rows for the items that `rows` names; its other items stay. Results cite it with `suffix`
+    /// behind its own name.
+    ///
+    /// # Errors
+    /// [`OverlappingRows`].
+    pub(crate) fn with_items(
+        &self,
+        suffix: &str,
+        rows: &BTreeMap<Arc<str>, Vec<CatalogueItem>>,
+    ) -> Result<Catalogue, OverlappingRows> {
+        let version = format!("{}{suffix}", self.card.version);
+        let card = Arc::new(PackCard { version: version.into(), ..PackCard::clone(&self.card) });
+        let own = self.items.iter().filter(|(code, _)| !rows.contains_key(*code));
+        let all = own.chain(rows);
+        let all = all.flat_map(|(code, rows)| rows.iter().map(|row| (Arc::clone(code), row.clone())));
+        Catalogue::new(card, all)
+    }
+
     /// A catalogue without items over these days.
     pub(crate) fn empty(id: &str, (from, until): (Date, Date)) -> Catalogue {
         let card = PackCard {

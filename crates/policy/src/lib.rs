@@ -24,7 +24,7 @@ pub mod plan;
 pub mod programme;
 pub mod sheet;
 
-pub use catalogue::{Catalogue, CatalogueItem, LineTerms};
+pub use catalogue::{Catalogue, CatalogueItem, Ceilings, ItemUse, LineTerms, OverlappingRows};
 pub use comparison::Comparison;
 pub use error::{PackError, PackProblem};
 pub use library::{Cover, LONE_AREA, Layer, Library, Programme, Unresolved};

@@ -11,7 +11,7 @@ use bedside_claim::{Claim, Date, DateRule, PackCard, Policy, PublicSettlement, R
 use include_dir::{Dir, DirEntry, include_dir};
 use serde::de::DeserializeOwned;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, CatalogueItem, OverlappingRows};
 use crate::compile::{self, PlanFiles};
 use crate::error::{PackError, PackProblem};
 use crate::pack_file::{CatalogueFile, PlanFile, ProgrammeFile};
@@ -465,6 +465,24 @@ impl Library {
     /// Every version of every catalogue.
     pub fn catalogues(&self) -> impl Iterator<Item = &Arc<Catalogue>> {
         self.catalogues.values().flatten()
+    }
+
+    /// Gives every version of a catalogue other rows for the items that `rows` names, and `suffix` behind its name, by which
+    /// results cite it. Whether there is such a catalogue.
+    ///
+    /// # Errors
+    /// [`OverlappingRows`].
+    pub fn put_items(
+        &mut self,
+        catalogue: &str,
+        suffix: &str,
+        rows: &BTreeMap<Arc<str>, Vec<CatalogueItem>>,
+    ) -> Result<bool, OverlappingRows> {
+        let Some(versions) = self.catalogues.get_mut(catalogue) else { return Ok(false) };
+        for version in versions {
+            *version = Arc::new(version.with_items(suffix, rows)?);
+        }
+        Ok(true)
     }
 
     /// The layers that apply to the claim, in order.

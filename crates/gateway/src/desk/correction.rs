@@ -12,7 +12,6 @@ use bedside_ledger::{
     Assigned, ChangedSettlement, CorrectError, CorrectEvent, Corrected, Decision, Effect, Facts, MessageKind,
     MessageRecord, Posting, Readjudication, Run, Seen, Service, Standing,
 };
-use bedside_policy::Library;
 use prost::Message;
 use tokio::sync::oneshot;
 
@@ -34,9 +33,16 @@ impl Desk {
         request: v1::CorrectSettlementRequest,
         deadline: Deadline,
     ) -> Result<v1::CorrectSettlementResponse, Refusal> {
-        let lines = request.bill.as_ref().map_or(0, |bill| bill.feedetail.len());
-        let read =
-            if lines > INLINE_LINES_MAX { blocking(move || read(request)).await? } else { read(request) };
+        let may_take_long = request
+            .bill
+            .as_ref()
+            .is_some_and(|bill| bill.feedetail.len() > INLINE_LINES_MAX || self.may_complete(bill));
+        let read = if may_take_long {
+            let desk = self.clone();
+            blocking(move || desk.read_correction(request)).await?
+        } else {
+            self.read_correction(request)
+        };
         let (correction, bill, sent) = read?;
         let run = match correction.effective {
             Effective::Booked => Run::Book,
@@ -51,14 +57,8 @@ impl Desk {
             booked_at_ms: now_ms(),
             request: sent.clone(),
         };
-        let again = Again {
-            library: Arc::clone(&self.library),
-            answer_bytes_max: self.answer_bytes_max,
-            setl_id: Arc::clone(&correction.setl_id),
-            bill,
-            run,
-            deadline,
-        };
+        let again =
+            Again { desk: self.clone(), setl_id: Arc::clone(&correction.setl_id), bill, run, deadline };
         let (reply, answer) = oneshot::channel();
         let send = move |result| drop(reply.send(result));
         self.ledger.submit_correct(event, again, send).map_err(|_| Refusal::Busy)?;
@@ -67,6 +67,17 @@ impl Desk {
             Corrected::Booked(committed) => decode(&committed.receipt().answer),
             Corrected::Dry(answer) => decode(&answer),
         }
+    }
+
+    /// A bill that leaves out what registers have is checked with what they have, and stored as it was sent.
+    fn read_correction(&self, request: v1::CorrectSettlementRequest) -> Result<Read, Refusal> {
+        let mut completed = request.clone();
+        if let Some(bill) = &mut completed.bill {
+            self.complete(bill)?;
+        }
+        let correction = request::correct(&completed).map_err(Refusal::Invalid)?;
+        let bill = request.bill.clone().map(canonical::settle_bytes);
+        Ok((correction, bill, canonical::correct_bytes(request)))
     }
 
     fn correct_refusal(&self, error: CorrectError<Refusal>, correction: &Correction, sent: &[u8]) -> Refusal {
@@ -106,16 +117,9 @@ impl Desk {
 /// The checked request, the bytes of the corrected bill, and the bytes that are stored of the call.
 type Read = (Correction, Option<Vec<u8>>, Vec<u8>);
 
-fn read(request: v1::CorrectSettlementRequest) -> Result<Read, Refusal> {
-    let correction = request::correct(&request).map_err(Refusal::Invalid)?;
-    let bill = request.bill.clone().map(canonical::settle_bytes);
-    Ok((correction, bill, canonical::correct_bytes(request)))
-}
-
 /// Decides stored bills under the packs as they are loaded now.
 struct Again {
-    library: Arc<Library>,
-    answer_bytes_max: usize,
+    desk: Desk,
     /// The settlement that is corrected, and its corrected facts.
     setl_id: Arc<str>,
     bill: Option<Vec<u8>>,
@@ -127,7 +131,8 @@ impl Readjudication for Again {
     type Refusal = Refusal;
 
     fn facts(&self, bill: &[u8]) -> Result<Facts, Refusal> {
-        let bill: v1::SettleBillRequest = decode(bill)?;
+        let mut bill: v1::SettleBillRequest = decode(bill)?;
+        self.desk.complete(&mut bill)?;
         let (ended, settled) = request::service(&bill).map_err(Refusal::Invalid)?;
         let family_no = bill.baseinfo.map(|baseinfo| baseinfo.family_no).filter(|it| !it.is_empty());
         Ok(Facts { service: Service { ended, settled }, family_no: family_no.map(Arc::from) })
@@ -139,16 +144,18 @@ impl Readjudication for Again {
         standing: &Standing<'_>,
         accumulators: &Accumulators,
     ) -> Result<Decision, Refusal> {
-        let bill: v1::SettleBillRequest = decode(bill)?;
+        let mut bill: v1::SettleBillRequest = decode(bill)?;
+        let (taken, _) = self.desk.complete(&mut bill)?;
         let (envelope, claim) = request::settle(&bill).map_err(Refusal::Invalid)?;
         if self.bill.is_some() && standing.assigned.setl_id == self.setl_id {
             of_the_settlement("header.msgid", &envelope.msgid, &standing.message.msgid)?;
             of_the_settlement("mdtrtinfo.mdtrt_id", &claim.visit.mdtrt_id, standing.mdtrt_id)?;
         }
-        let programme = self.library.programme_for(&claim).map_err(Refusal::Unresolved)?;
+        let programme = self.desk.library.programme_for(&claim).map_err(Refusal::Unresolved)?;
         // What was promised since is not seen: a quote whose inputs this changes is refused when it is settled.
         let seen = Seen::of(accumulators.clone());
-        super::decide(&claim, &envelope, &programme, &seen, standing.assigned, self.answer_bytes_max)
+        let limit = self.desk.answer_bytes_max;
+        super::decide(&claim, &envelope, &taken, &programme, &seen, standing.assigned, limit)
     }
 
     fn answer(&self, effect: &Effect, assigned: &Assigned) -> Result<Vec<u8>, Refusal> {
@@ -172,7 +179,7 @@ impl Readjudication for Again {
             totals: differences(all(|it| &it.old), all(|it| &it.new))?,
         };
         let answer = answer.encode_to_vec();
-        sendable(answer.len(), self.answer_bytes_max)?;
+        sendable(answer.len(), self.desk.answer_bytes_max)?;
         Ok(answer)
     }
 }

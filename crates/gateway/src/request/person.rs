@@ -12,7 +12,7 @@ use super::fields::{AREA, Charset, Era, ID, Place, Reader, TextForm, day_after};
 use crate::invalid::{InvalidCode, Phrase};
 use crate::v1;
 
-const INSUTYPE: TextForm = TextForm::between(Charset::Digits, 3, 6);
+pub(super) const INSUTYPE: TextForm = TextForm::between(Charset::Digits, 3, 6);
 const PSN_TYPE: TextForm = TextForm::between(Charset::Digits, 2, 6);
 
 /// The person; `None` when a part is missing or wrong, which the reader then knows.
@@ -51,7 +51,11 @@ fn rows<R, T>(rows: &[R], mut read: impl FnMut(usize, &R) -> Option<T>) -> Optio
     read.into_iter().collect()
 }
 
-fn pre_existing(reader: &mut Reader, place: Place<'_>, row: &v1::PreExInfo) -> Option<PreExisting> {
+pub(super) fn pre_existing(
+    reader: &mut Reader,
+    place: Place<'_>,
+    row: &v1::PreExInfo,
+) -> Option<PreExisting> {
     let dise_code = reader.text(place, "dise_code", &row.dise_code, TextForm::up_to(Charset::Visible, 20));
     let regdate = reader.date(place, "regdate", &row.regdate, Era::Life);
     Some(PreExisting { dise_code: dise_code?, regdate: regdate? })
@@ -86,7 +90,7 @@ fn relatives(reader: &mut Reader, infos: &[v1::MulAidInfo], own: &str) -> Option
 }
 
 /// What baseinfo says.
-struct Base {
+pub(super) struct Base {
     psn_no: Arc<str>,
     gend: Sex,
     brdy: Option<Date>,
@@ -95,6 +99,23 @@ struct Base {
 
 fn base(reader: &mut Reader, request: &v1::SettleBillRequest, visit: Option<&Visit>) -> Option<Base> {
     let base = reader.node("baseinfo", request.baseinfo.as_ref())?;
+    let read = base_fields(reader, base);
+    if let (Some(brdy), Some(visit)) = (read.as_ref().and_then(|read| read.brdy), visit)
+        && brdy > visit.endtime.date()
+    {
+        let allowed = Phrase::fixed("不晚于 dscginfo.endtime 当日", "not after the day of dscginfo.endtime");
+        reader.fault(Place::Node("baseinfo"), "brdy", InvalidCode::DateOrder, &base.brdy, allowed);
+    }
+    let stay_of = request.mdtrtinfo.as_ref().map_or("", |info| &info.psn_no);
+    if !stay_of.is_empty() && stay_of != base.psn_no {
+        let allowed = Phrase::fixed("空，或与 baseinfo.psn_no 相同", "empty, or the same as baseinfo.psn_no");
+        reader.fault(Place::Node("mdtrtinfo"), "psn_no", InvalidCode::Differs, stay_of, allowed);
+    }
+    read
+}
+
+/// The node by itself.
+pub(super) fn base_fields(reader: &mut Reader, base: &v1::BaseInfo) -> Option<Base> {
     let place = Place::Node("baseinfo");
     let psn_no = reader.text(place, "psn_no", &base.psn_no, ID);
     reader.optional_text(
@@ -114,17 +135,6 @@ fn base(reader: &mut Reader, request: &v1::SettleBillRequest, visit: Option<&Vis
     };
     let gend = reader.code(place, "gend", &base.gend, sex_of, sexes);
     let brdy = reader.optional_date(place, "brdy", &base.brdy, Era::Life);
-    if let (Some(Some(brdy)), Some(visit)) = (brdy, visit)
-        && brdy > visit.endtime.date()
-    {
-        let allowed = Phrase::fixed("不晚于 dscginfo.endtime 当日", "not after the day of dscginfo.endtime");
-        reader.fault(place, "brdy", InvalidCode::DateOrder, &base.brdy, allowed);
-    }
-    let stay_of = request.mdtrtinfo.as_ref().map_or("", |info| &info.psn_no);
-    if !stay_of.is_empty() && stay_of != base.psn_no {
-        let allowed = Phrase::fixed("空，或与 baseinfo.psn_no 相同", "empty, or the same as baseinfo.psn_no");
-        reader.fault(Place::Node("mdtrtinfo"), "psn_no", InvalidCode::Differs, stay_of, allowed);
-    }
     let family_no = reader.optional_text(place, "family_no", &base.family_no, ID);
     let family = (!base.family_no.is_empty()).then(|| Arc::from(base.family_no.as_str()));
     let family_no = family.filter(|_| family_no);
@@ -188,10 +198,16 @@ fn insurance_row(
     place: Place<'_>,
     row: &v1::InsuInfo,
 ) -> Option<(BasicInsurance, AccountBalance)> {
+    let insurance = insured(reader, place, row);
+    let balc = balance(reader, place, row);
+    Some((insurance?, balc?))
+}
+
+/// The row without what is on the account.
+pub(super) fn insured(reader: &mut Reader, place: Place<'_>, row: &v1::InsuInfo) -> Option<BasicInsurance> {
     let insutype = reader.text(place, "insutype", &row.insutype, INSUTYPE);
     let psn_type = reader.text(place, "psn_type", &row.psn_type, PSN_TYPE);
     let insuplc_admdvs = reader.text(place, "insuplc_admdvs", &row.insuplc_admdvs, AREA);
-    let balc = balance(reader, place, row);
     reader.optional_text(
         place,
         "psn_insu_stas",
@@ -201,13 +217,11 @@ fn insurance_row(
     reader.optional_date(place, "psn_insu_date", &row.psn_insu_date, Era::Life);
     reader.optional_date(place, "paus_insu_date", &row.paus_insu_date, Era::Life);
     reader.optional_flag(place, "cvlserv_flag", &row.cvlserv_flag);
-    let insurance =
-        BasicInsurance { insutype: insutype?, psn_type: psn_type?, insuplc_admdvs: insuplc_admdvs? };
-    Some((insurance, balc?))
+    Some(BasicInsurance { insutype: insutype?, psn_type: psn_type?, insuplc_admdvs: insuplc_admdvs? })
 }
 
 /// This year's and past years' balance; the national `balc` is both together.
-fn balance(reader: &mut Reader, place: Place<'_>, row: &v1::InsuInfo) -> Option<AccountBalance> {
+pub(super) fn balance(reader: &mut Reader, place: Place<'_>, row: &v1::InsuInfo) -> Option<AccountBalance> {
     let balc = reader.amount(place, "balc", &row.balc);
     let past_year = reader.optional_amount(place, "past_year_balc", &row.past_year_balc);
     let (balc, past_year) = (balc?, past_year?);
@@ -230,7 +244,7 @@ fn identities(reader: &mut Reader, rows: &[v1::IdetInfo]) -> Option<Vec<Identity
     identities.into_iter().collect()
 }
 
-fn identity(reader: &mut Reader, place: Place<'_>, row: &v1::IdetInfo) -> Option<Identity> {
+pub(super) fn identity(reader: &mut Reader, place: Place<'_>, row: &v1::IdetInfo) -> Option<Identity> {
     let form = TextForm::up_to(Charset::Alphanumeric, 6);
     let psn_idet_type = reader.text(place, "psn_idet_type", &row.psn_idet_type, form);
     let begntime = reader.optional_time(place, "begntime", &row.begntime, Era::Life);
@@ -269,7 +283,7 @@ fn policies(reader: &mut Reader, rows: &[v1::PolicyInfo]) -> Option<Vec<Policy>>
     policies.into_iter().collect()
 }
 
-fn policy(reader: &mut Reader, place: Place<'_>, row: &v1::PolicyInfo) -> Option<Policy> {
+pub(super) fn policy(reader: &mut Reader, place: Place<'_>, row: &v1::PolicyInfo) -> Option<Policy> {
     let policy_no = reader.text(place, "policy_no", &row.policy_no, TextForm::up_to(Charset::Text, 50));
     let shape = Phrase::fixed("规则包 `authority/product`", "a rule pack `authority/product`");
     let product = reader.code(place, "product", &row.product, product, shape);

@@ -72,8 +72,15 @@ pub(super) fn read(reader: &mut Reader, request: &v1::SettleBillRequest) -> Opti
 
 fn hospital(reader: &mut Reader, header: Option<&v1::Header>) -> Option<Hospital> {
     // A missing header is noted where the envelope is read.
-    let header = header?;
-    let place = Place::Node("header");
+    hospital_fields(reader, Place::Node("header"), header?)
+}
+
+/// What the fields of a hospital say, wherever they stand.
+pub(super) fn hospital_fields(
+    reader: &mut Reader,
+    place: Place<'_>,
+    header: &v1::Header,
+) -> Option<Hospital> {
     let name = TextForm::up_to(Charset::Text, 200);
     let fixmedins_name = reader.text(place, "fixmedins_name", &header.fixmedins_name, name);
     let mdtrtarea_admvs = reader.text(place, "mdtrtarea_admvs", &header.mdtrtarea_admvs, AREA);

@@ -15,6 +15,7 @@ mod lifecycle;
 mod national;
 mod privacy;
 mod receipts;
+mod registers;
 mod reversal;
 mod surroundings;
 mod whole_trips;

@@ -30,9 +30,6 @@ pub(crate) struct Reading<'a> {
 /// A value and the citation of its row.
 pub(crate) type Cited<'p, T> = (T, &'p Arc<Citation>);
 
-/// The subject under which visits are counted.
-const VISITS: &str = "visits";
-
 impl<'a> Reading<'a> {
     pub(crate) fn new(claim: &'a Claim, layer: &'a Layer, nothing: Arc<str>) -> Reading<'a> {
         let policy = layer.policy(claim);
@@ -59,7 +56,13 @@ impl<'a> Reading<'a> {
     /// The accumulator of a benefit's visits.
     pub(crate) fn visits(&self, benefit: &Benefit) -> Option<AccumulatorKey> {
         let term = self.layer.plan.term;
-        self.key_of(SharedBy::Person, term, &benefit.card.id, Measure::Times, Arc::from(VISITS))
+        self.key_of(
+            SharedBy::Person,
+            term,
+            &benefit.card.id,
+            Measure::Times,
+            Arc::from(AccumulatorKey::VISITS),
+        )
     }
 
     pub(crate) fn visit_number(&self) -> u16 {

@@ -125,6 +125,20 @@ pub struct AccumulatorKey {
 }
 
 impl AccumulatorKey {
+    /// The subject under which the visits that met a benefit are counted.
+    pub const VISITS: &'static str = "visits";
+
+    /// Whether what is counted is benefit that is gone once used: what was paid, or counted towards a limit, how often and
+    /// for how many days. What was charged, or only says how far a scale was climbed and which visit of the year it was,
+    /// is not.
+    pub fn uses_up_benefit(&self) -> bool {
+        match self.measure {
+            Measure::Paid | Measure::Counted | Measure::Days => true,
+            Measure::Times => *self.subject != *AccumulatorKey::VISITS,
+            Measure::Base | Measure::Deductible | Measure::DeductibleStandard => false,
+        }
+    }
+
     /// The person's own accumulator of a benefit in a calendar year, without a subject.
     pub fn of_year(year: i16, pack: Arc<str>, benefit: Arc<str>, measure: Measure) -> AccumulatorKey {
         let (owner, term) = (Owner::Person, Term::Year(year));

@@ -3,6 +3,7 @@
 //! Whatever the demo says it has seen it has checked; a check that fails ends it with a fault.
 
 mod books;
+mod held;
 mod lost;
 mod morning;
 mod receipts;
@@ -166,7 +167,12 @@ impl Ward {
             if discharge.id == morning::QUOTED {
                 self.quoted(client, discharge).await?;
             }
-            let settlement = self.settle(client, discharge, &discharge.request).await?;
+            let request = if discharge.id == morning::HELD {
+                self.held(client, discharge).await?
+            } else {
+                discharge.request.clone()
+            };
+            let settlement = self.settle(client, discharge, &request).await?;
             if discharge.id == morning::SHOWN {
                 shown = Some(settlement.clone());
             }

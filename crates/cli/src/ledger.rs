@@ -381,6 +381,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
         tombstones,
         imports,
         corrections,
+        holds,
         persons,
         accounts,
         receivables,
@@ -388,7 +389,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
     } = verification;
     let root = leaves.root(*records).map_or_else(String::new, |root| hex(&root));
     let mut text = format!(
-        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {corrections} corrections, {persons} persons\nhash {}\nroot {root}\n",
+        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {holds} holds, {corrections} corrections, {persons} persons\nhash {}\nroot {root}\n",
         hex(hash)
     );
     if *imports > 0 {
@@ -423,6 +424,7 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
         "tombstones": verification.tombstones,
         "imports": verification.imports,
         "corrections": verification.corrections,
+        "holds": verification.holds,
         "persons": verification.persons,
         "accounts": accounts.map(amounts).collect::<Vec<_>>(),
         "receivables": receivables.collect::<Vec<_>>(),

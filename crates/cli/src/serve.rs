@@ -51,6 +51,9 @@ pub(crate) struct ServeArguments {
     /// another disk than the ledger.
     #[arg(long, env = "BEDSIDE_CHECKPOINT_LOG", value_name = "FILE")]
     checkpoint_log: Option<PathBuf>,
+    /// Seconds that a quote may bind ahead (`PreSettle` with `hold_until`).
+    #[arg(long, env = "BEDSIDE_HOLD_MAX_S", default_value_t = 86_400)]
+    hold_max_s: u64,
     #[command(flatten)]
     packs: PacksArgument,
 }
@@ -71,6 +74,7 @@ async fn serve(arguments: &ServeArguments, library: Arc<bedside_policy::Library>
     let mut config = Config::new(arguments.listen, arguments.tenant.clone());
     config.reflection = arguments.reflection;
     config.drain = Duration::from_secs(arguments.drain_s);
+    config.hold_max = Duration::from_secs(arguments.hold_max_s);
     let gateway = Gateway::bind(config).await.map_err(Failure::wrong_input)?;
     let write_deadline = Duration::from_secs(arguments.write_deadline_s);
     let ledger = Ledger::open(LedgerConfig { write_deadline, ..LedgerConfig::at(&arguments.data) });

@@ -50,9 +50,10 @@ fn the_demo_accounts_for_every_fen() {
         "20000.00 ┆  13650.00",
         "6000.00 ┆   4500.00",
         "feedetail[1].det_item_fee_sumamt",
-        "账本回读：18 条记录（结算 15，撤销 1，冲正 2）",
+        "账本回读：19 条记录（结算 15，撤销 1，冲正 2，保留 1）",
         "答复丢失后凭 msgid 找回",
         "未到达的报文已冲正",
+        "具有约束力的预结算",
         ledger,
     ] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");

@@ -7,6 +7,7 @@
 mod adoption;
 mod explanation;
 mod mirror;
+mod reserved;
 
 use bedside_claim::{
     BenefitCard, Claim, Fault, Grade, Lang, Line, Money, Origin, Owner, PackCard, PackStatus, PayerKind,
@@ -19,6 +20,7 @@ use crate::request::Envelope;
 use crate::v1;
 
 pub use self::mirror::{MirrorError, mirror};
+pub use self::reserved::reserved;
 
 /// China Standard Time, the civil time of every hospital.
 const CHINA: Offset = Offset::constant(8);

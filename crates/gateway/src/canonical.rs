@@ -32,6 +32,14 @@ fn plain_bill(mut request: v1::SettleBillRequest) -> v1::SettleBillRequest {
     request
 }
 
+/// The canonical bytes of a request for a quote that binds; takes the request, so that a long bill is not copied.
+pub fn hold_bytes(mut request: v1::PreSettleRequest) -> Vec<u8> {
+    if let Some(v1::pre_settle_request::Subject::Bill(bill)) = request.subject {
+        request.subject = Some(v1::pre_settle_request::Subject::Bill(plain_bill(bill)));
+    }
+    request.encode_to_vec()
+}
+
 /// The canonical bytes of a request to cancel a settlement.
 pub fn cancel_bytes(mut request: v1::CancelSettlementRequest) -> Vec<u8> {
     request.header = request.header.map(bare_header);
@@ -81,6 +89,28 @@ impl Difference {
     /// The difference between two requests to settle a bill; `None` when they say the same.
     pub fn of_settle(stored: &[u8], sent: &[u8]) -> Option<Difference> {
         Difference::of::<v1::SettleBillRequest>(stored, sent)
+    }
+
+    /// The difference between two requests for a quote that binds; `None` when they say the same.
+    pub fn of_hold(stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        Difference::of::<v1::PreSettleRequest>(stored, sent)
+    }
+
+    /// What differs between two canonical bills, whatever calls they came with; `None` where nothing does.
+    pub fn of_bills(quoted: v1::SettleBillRequest, sent: v1::SettleBillRequest) -> Option<Difference> {
+        let content = |mut bill: v1::SettleBillRequest| {
+            if let Some(header) = &mut bill.header {
+                header.msgid.clear();
+            }
+            bill.hold_id.clear();
+            bill
+        };
+        let (quoted, sent) = (content(quoted), content(sent));
+        if quoted == sent {
+            return None;
+        }
+        let tree = |bill: v1::SettleBillRequest| serde_json::to_value(bill).unwrap_or_default();
+        first(String::new(), Some(&tree(quoted)), Some(&tree(sent)))
     }
 
     /// The difference between two requests to cancel; `None` when they say the same.

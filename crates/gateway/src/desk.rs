@@ -6,6 +6,7 @@
 
 mod correction;
 mod fees;
+mod holds;
 mod receipts;
 mod registers;
 mod reversal;
@@ -17,7 +18,7 @@ use bedside_adjudication::adjudicate;
 use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Overflow, Settlement, Term};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
-    MessageKind, PersonKey, Posting, ReadError, Seen, SettleError, SettleEvent, Status, Unusable,
+    MessageKind, PersonKey, Posting, ReadError, Seen, SettleError, SettleEvent, Status,
 };
 use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
@@ -54,6 +55,8 @@ pub(crate) struct Desk {
     /// Whether there are registers to take from.
     has_registers: bool,
     answer_bytes_max: usize,
+    /// How far ahead a quote may bind.
+    hold_max_s: u64,
     /// Turned once, when the ledger is found stopped.
     stopped: Arc<watch::Sender<bool>>,
 }
@@ -67,6 +70,8 @@ struct Read {
     envelope: Envelope,
     claim: Claim,
     taken: Taken,
+    /// The hold within which it is to be settled.
+    hold_id: Option<Arc<str>>,
     programme: Result<Arc<Programme>, Unresolved>,
 }
 
@@ -84,11 +89,13 @@ impl Desk {
         library: Arc<Library>,
         notary: Option<Arc<Notary>>,
         answer_bytes_max: usize,
+        hold_max_s: u64,
     ) -> Desk {
         let (stopped, _) = watch::channel(false);
         // Tables that cannot be read are told by the first call that needs them.
         let has_registers = ledger.has_registers(&tenant).unwrap_or(true);
-        Desk { tenant, ledger, library, notary, has_registers, answer_bytes_max, stopped: Arc::new(stopped) }
+        let stopped = Arc::new(stopped);
+        Desk { tenant, ledger, library, notary, has_registers, answer_bytes_max, hold_max_s, stopped }
     }
 
     /// Turns to true once the ledger is found stopped.
@@ -130,48 +137,34 @@ impl Desk {
             Ok(read) => read,
             Err(unread) => return self.booked_before(*unread).await,
         };
-        let Read { bytes, envelope, claim, taken, programme } = read;
+        let Read { bytes, envelope, claim, taken, hold_id, programme } = read;
         let message = self.message_key(&envelope);
         let event = SettleEvent {
             message: message.clone(),
             person: self.person_key(&claim.person.psn_no),
             family_no: claim.person.family_no.clone(),
-            hold_id: None,
+            hold_id: hold_id.clone(),
             mdtrt_id: Arc::clone(&claim.visit.mdtrt_id),
             booked_at_ms: now_ms(),
             request: bytes.clone(),
         };
         let answer_bytes_max = self.answer_bytes_max;
+        let bill = hold_id.map(|_| bytes.clone()).unwrap_or_default();
         let decide = move |seen: &Seen, assigned: &Assigned| {
             if deadline.has_passed() {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
             let programme = programme.as_deref().map_err(|why| Refusal::Unresolved(why.clone()))?;
-            decide(&claim, &envelope, &taken, programme, seen, assigned, answer_bytes_max)
+            decide(&claim, &envelope, &taken, programme, (seen, &bill), assigned, answer_bytes_max)
         };
         let (reply, answer) = oneshot::channel();
         let send = move |result| drop(reply.send(result));
         self.ledger.submit_settle(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
-        let settlement =
-            committed.map_err(|error| self.settle_refusal(error, &bytes)).and_then(stored_answer)?;
+        let settlement = committed
+            .map_err(|error| self.settle_refusal(error, MessageKind::Settle, &bytes))
+            .and_then(stored_answer)?;
         Ok((settlement, message))
-    }
-
-    /// The whole answer; nothing is booked.
-    pub(crate) async fn pre_settle(&self, request: v1::SettleBillRequest) -> Result<v1::Settlement, Refusal> {
-        let desk = self.clone();
-        blocking(move || {
-            let Read { envelope, claim, taken, programme, .. } =
-                desk.read(request).map_err(|unread| unread.refusal)?;
-            let programme = programme.map_err(Refusal::Unresolved)?;
-            let person = desk.person_key(&claim.person.psn_no);
-            let seen = Seen::of(desk.with_family(&person, claim.person.family_no.as_deref())?);
-            let (_, quote) = settled(&claim, &envelope, &taken, &programme, &seen, None)?;
-            sendable(quote.encoded_len(), desk.answer_bytes_max)?;
-            Ok(quote)
-        })
-        .await?
     }
 
     /// Books the mirror of a settlement, or returns what was booked under the `msgid`.
@@ -229,6 +222,7 @@ impl Desk {
                 MessageKind::Cancel => ("2305", CANCELLED),
                 MessageKind::Reverse => return reversal::told(&message, receipt),
                 MessageKind::Tombstone => return reversal::told_of_tombstone(&message, receipt),
+                MessageKind::Hold => return desk.told_of_hold(&message),
                 MessageKind::Correct => return correction::told(&message),
                 // Its key has no hospital, so no hospital's question finds it.
                 MessageKind::Register => return Ok(unknown()),
@@ -240,6 +234,7 @@ impl Desk {
                 state: state.to_owned(),
                 receipt,
                 correction: None,
+                hold_id: String::new(),
             })
         })
         .await?
@@ -335,14 +330,13 @@ impl Desk {
         match read {
             Ok((envelope, claim)) => {
                 let programme = self.library.programme_for(&claim);
-                Ok(Read { bytes: canonical::settle_bytes(request), envelope, claim, taken, programme })
+                let hold_id = Some(request.hold_id.as_str()).filter(|hold_id| !hold_id.is_empty());
+                let hold_id = hold_id.map(Arc::from);
+                let bytes = canonical::settle_bytes(request);
+                Ok(Read { bytes, envelope, claim, taken, hold_id, programme })
             }
             Err(invalid) => {
-                let message = request.header.as_ref().map(|header| MessageKey {
-                    tenant: Arc::clone(&self.tenant),
-                    fixmedins_code: Arc::from(header.fixmedins_code.as_str()),
-                    msgid: Arc::from(header.msgid.as_str()),
-                });
+                let message = request.header.as_ref().map(|header| self.message_in(header));
                 let bytes = canonical::settle_bytes(request);
                 Err(Box::new(Unread { refusal: Refusal::Invalid(invalid), message, bytes }))
             }
@@ -395,12 +389,15 @@ impl Desk {
         Refusal::Stopped
     }
 
-    fn settle_refusal(&self, error: SettleError<Refusal>, sent: &[u8]) -> Refusal {
+    fn settle_refusal(&self, error: SettleError<Refusal>, kind: MessageKind, sent: &[u8]) -> Refusal {
         match error {
             SettleError::Refused(refusal) => refusal,
             SettleError::Conflict { stored_kind, stored_request } => {
-                let difference = match stored_kind {
-                    MessageKind::Settle => Difference::of_settle(&stored_request, sent),
+                let difference = match (stored_kind, kind) {
+                    (MessageKind::Settle, MessageKind::Settle) => {
+                        Difference::of_settle(&stored_request, sent)
+                    }
+                    (MessageKind::Hold, MessageKind::Hold) => Difference::of_hold(&stored_request, sent),
                     _ => None,
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
@@ -410,7 +407,7 @@ impl Desk {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
             SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
-            SettleError::Hold(Unusable::NotFound) => Refusal::NotFound,
+            SettleError::Hold(unusable) => holds::refusal(unusable),
             SettleError::Stopped => self.stop(),
             SettleError::TooLarge(_)
             | SettleError::Unreadable(_)
@@ -420,7 +417,7 @@ impl Desk {
             | SettleError::ChangedTwice(_)
             | SettleError::OtherFamily(_)
             | SettleError::Stale(_) => {
-                tracing::error!(%error, "the ledger did not book a settlement");
+                tracing::error!(%error, "the ledger did not book a settlement or a hold");
                 Refusal::Fault
             }
         }
@@ -471,13 +468,23 @@ impl Desk {
         }
     }
 
+    /// The message that an unchecked header names.
+    fn message_in(&self, header: &v1::Header) -> MessageKey {
+        MessageKey {
+            tenant: Arc::clone(&self.tenant),
+            fixmedins_code: Arc::from(header.fixmedins_code.as_str()),
+            msgid: Arc::from(header.msgid.as_str()),
+        }
+    }
+
     fn person_key(&self, psn_no: &str) -> PersonKey {
         PersonKey { tenant: Arc::clone(&self.tenant), psn_no: Arc::from(psn_no) }
     }
 }
 
-/// The settlement of a claim and its answer.
-fn settled(
+/// A claim settled with what is seen, as it is booked, and its answer: counted on what is booked and what others were
+/// promised, told and booked from what is booked.
+fn answered(
     claim: &Claim,
     envelope: &Envelope,
     taken: &Taken,
@@ -494,21 +501,29 @@ fn settled(
     settlement.accumulators = seen.rebased(settlement.accumulators).map_err(out_of_range)?;
     let mut answer = answer::settlement(&claim, envelope, &settlement, booking).map_err(fault)?;
     answer.register_versions.clone_from(&taken.versions);
+    answer.notices.extend(answer::reserved(programme, &settlement, &seen.reserved));
     Ok((settlement, answer))
 }
 
-/// Decides one bill; runs on the committer, perhaps more than once.
+/// Decides one bill; runs on the committer, perhaps more than once. What it sees may hold it to a quote of its bill.
 fn decide(
     claim: &Claim,
     envelope: &Envelope,
     taken: &Taken,
     programme: &Programme,
-    seen: &Seen,
+    (seen, bill): (&Seen, &[u8]),
     assigned: &Assigned,
     answer_bytes_max: usize,
 ) -> Result<Decision, Refusal> {
     let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
-    let (settlement, answer) = settled(claim, envelope, taken, programme, seen, Some(booking))?;
+    let (settlement, answer) = answered(claim, envelope, taken, programme, seen, Some(booking))?;
+    if let Some(hold) = &seen.hold {
+        let again = |accumulators: &Accumulators| {
+            let seen = Seen::of(accumulators.clone());
+            Ok(answered(claim, envelope, taken, programme, &seen, Some(booking))?.1)
+        };
+        holds::keep_to(hold, bill, seen, &answer, again)?;
+    }
     // An answer that could not be sent must not be booked: its hospital would never learn of it. Nor one whose mirror
     // could not: a cancellation writes a sign before each amount, which takes six bytes or more itself.
     let answer = answer.encode_to_vec();

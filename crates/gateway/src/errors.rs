@@ -9,12 +9,14 @@ use std::fmt;
 use std::time::Duration;
 
 use bedside_claim::Lang;
+use bedside_ledger::{Ended, Ending};
 use bedside_policy::Unresolved;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
 
 use crate::canonical::Difference;
 use crate::invalid::{InvalidMessage, Phrase};
+use crate::promise::ChangedInput;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "bedside";
@@ -131,6 +133,34 @@ reasons! {
     PersonNotFound, "PERSON_NOT_FOUND", NotFound,
         "no register says anything of the person on that day",
         "check psn_no and date, or send what the person is insured under with the call";
+    /// No hold of that name, or not the caller's.
+    HoldNotFound, "HOLD_NOT_FOUND", NotFound,
+        "there is no such hold, or it belongs to another hospital",
+        "check hold_id; or settle without it, which books what is right now";
+    /// The hold is of something else.
+    HoldDiffers, "HOLD_DIFFERS", FailedPrecondition,
+        "the hold is of another person or another visit; `field` says which",
+        "check hold_id, psn_no and mdtrt_id";
+    /// The hold's time is over.
+    HoldExpired, "HOLD_EXPIRED", FailedPrecondition,
+        "the time until which the quote bound is over, `until`; nothing was booked",
+        "ask for a new quote, or settle without hold_id, which books what is right now";
+    /// The visit has a newer hold.
+    HoldReplaced, "HOLD_REPLACED", FailedPrecondition,
+        "the visit was given a newer hold, `hold_id`, which replaced this one",
+        "settle within the newer one; a reversal has nothing left to release";
+    /// The hold was used.
+    HoldSettled, "HOLD_SETTLED", FailedPrecondition,
+        "the hold ended with the settlement of its visit, `setl_id`",
+        "nothing where that settlement was meant; to settle again, or to undo, cancel it first";
+    /// The hold was reversed.
+    HoldReleased, "HOLD_RELEASED", FailedPrecondition,
+        "the call that made the hold was reversed, by `setl_id`",
+        "ask for a new quote, or settle without hold_id, which books what is right now";
+    /// The quote cannot be kept.
+    HoldInputChanged, "HOLD_INPUT_CHANGED", FailedPrecondition,
+        "an amount would differ from the quote, because an input changed since: `input` names the first, `quoted` and `now` its values; nothing was booked, and the hold stays",
+        "tell the patient and ask for a new quote, or settle without hold_id, which books what is right now";
     /// The committer's queue is full.
     Busy, "BUSY", ResourceExhausted,
         "too many settlements are waiting; nothing was stored",
@@ -217,6 +247,22 @@ pub enum Refusal {
     NotFound,
     /// No register knows the person.
     PersonNotFound,
+    /// No such hold, or another hospital's.
+    HoldNotFound,
+    /// The hold is another person's, or of another visit.
+    HoldDiffers {
+        /// The field that differs.
+        field: &'static str,
+    },
+    /// The hold's time is over.
+    HoldExpired {
+        /// Since when.
+        until: String,
+    },
+    /// The hold ended before that.
+    HoldEnded(Ended),
+    /// An amount would differ from the quote.
+    HoldInputChanged(Box<ChangedInput>),
     /// The queue is full.
     Busy,
     /// The disk is nearly full.
@@ -262,6 +308,15 @@ impl Refusal {
             Refusal::NotAgain { .. } => ErrorReason::CannotReadjudicate,
             Refusal::NotFound => ErrorReason::SettlementNotFound,
             Refusal::PersonNotFound => ErrorReason::PersonNotFound,
+            Refusal::HoldNotFound => ErrorReason::HoldNotFound,
+            Refusal::HoldDiffers { .. } => ErrorReason::HoldDiffers,
+            Refusal::HoldExpired { .. } => ErrorReason::HoldExpired,
+            Refusal::HoldEnded(ended) => match ended.ending {
+                Ending::Settled => ErrorReason::HoldSettled,
+                Ending::Replaced => ErrorReason::HoldReplaced,
+                Ending::Released => ErrorReason::HoldReleased,
+            },
+            Refusal::HoldInputChanged(_) => ErrorReason::HoldInputChanged,
             Refusal::Busy => ErrorReason::Busy,
             Refusal::DiskNearlyFull => ErrorReason::DiskNearlyFull,
             Refusal::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
@@ -322,6 +377,17 @@ impl Refusal {
             Refusal::PersonNotFound => {
                 Phrase::fixed("登记库中当日无此人员", "no register knows the person on that day")
             }
+            Refusal::HoldNotFound => Phrase::fixed("预结算保留不存在", "no such hold"),
+            Refusal::HoldDiffers { field } => Phrase::made(
+                format!("预结算保留的 {field} 与本报文不同"),
+                format!("the hold is of another {field}"),
+            ),
+            Refusal::HoldExpired { until } => Phrase::made(
+                format!("预结算保留已于 {until} 到期，未记账"),
+                format!("the hold expired at {until}; nothing was booked"),
+            ),
+            Refusal::HoldEnded(ended) => ended_phrase(ended),
+            Refusal::HoldInputChanged(changed) => changed.phrase(),
             Refusal::Busy => {
                 Phrase::fixed("系统繁忙，请稍后重发同一报文", "busy: send the same message again shortly")
             }
@@ -353,6 +419,20 @@ impl Refusal {
             ),
         }
     }
+}
+
+fn ended_phrase(Ended { ending, by, .. }: &Ended) -> Phrase {
+    let (zh, en) = match ending {
+        Ending::Settled => ("已随结算", "ended with the settlement"),
+        Ending::Replaced => ("已被本次就诊较新的保留", "was replaced by the visit's newer one,"),
+        Ending::Released => ("已被冲正", "was released by the reversal"),
+    };
+    let behind = match ending {
+        Ending::Settled => "使用",
+        Ending::Replaced => "取代",
+        Ending::Released => "释放",
+    };
+    Phrase::made(format!("预结算保留{zh} `{by}` {behind}"), format!("the hold {en} `{by}`"))
 }
 
 impl fmt::Display for Refusal {
@@ -427,6 +507,22 @@ impl From<Refusal> for Status {
             Refusal::NotAgain { setl_id, because } => {
                 metadata.insert("setl_id".to_owned(), setl_id.clone());
                 metadata.insert("because".to_owned(), because.reason().code().to_owned());
+            }
+            Refusal::HoldDiffers { field } => {
+                metadata.insert("field".to_owned(), (*field).to_owned());
+            }
+            Refusal::HoldExpired { until } => {
+                metadata.insert("until".to_owned(), until.clone());
+            }
+            Refusal::HoldEnded(ended) => {
+                let name = if ended.ending == Ending::Replaced { "hold_id" } else { "setl_id" };
+                metadata.insert(name.to_owned(), ended.by.to_string());
+            }
+            Refusal::HoldInputChanged(changed) => {
+                let (quoted, now) = changed.values(Lang::En);
+                metadata.insert("input".to_owned(), changed.name());
+                metadata.insert("quoted".to_owned(), quoted);
+                metadata.insert("now".to_owned(), now);
             }
             Refusal::Busy => {
                 details.set_retry_info(Some(BUSY_RETRY));

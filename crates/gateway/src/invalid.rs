@@ -96,6 +96,8 @@ invalid_codes! {
     UnknownCode, "unknown_code", "map the hospital's own code to the national table";
     /// Not a real date or time in the one accepted form.
     BadDate, "bad_date", "send yyyy-MM-dd or yyyy-MM-dd HH:mm:ss, whichever the field has";
+    /// A hold that ends in the past, or too far ahead.
+    HoldUntil, "hold_until", "send a time that lies ahead, and not further than the gateway allows";
     /// Dates that exclude each other.
     DateOrder, "date_order", "correct the earlier or the later date";
     /// A list without rows.

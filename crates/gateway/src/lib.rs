@@ -28,6 +28,7 @@ pub mod errors;
 pub mod invalid;
 mod national_json;
 pub mod notary;
+pub mod promise;
 pub mod registers;
 pub mod request;
 pub mod server;

@@ -9,6 +9,7 @@ mod enrol;
 mod events;
 mod fees;
 mod fields;
+mod hold;
 mod lines;
 mod list_fees;
 mod national;
@@ -28,6 +29,7 @@ pub(crate) use self::correct::not_of_the_settlement;
 pub use self::correct::{Correction, Effective, correct, service};
 pub(crate) use self::enrol::has_account;
 pub use self::enrol::{Stated, catalogue_row, get_person, hospital_row, person_row};
+pub use self::hold::{hold, hold_span, quote};
 pub(crate) use self::list_fees::wrong_token;
 pub use self::list_fees::{FeePage, PageStart, list_fees};
 pub use self::national_cancel::NationalCancel;
@@ -93,6 +95,7 @@ pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), Inva
         .as_mut()
         .map(|lines| fees::join(&mut reader, &request.national_fees, lines))
         .unwrap_or_default();
+    reader.optional_text(Place::Top, "hold_id", &request.hold_id, ID);
     let data = settle_data(&mut reader, request.data.as_ref());
     let medfee_sumamt = data.as_ref().map(|(_, medfee_sumamt)| *medfee_sumamt);
     let bill = lines::bill(&mut reader, request, lines, medfee_sumamt);

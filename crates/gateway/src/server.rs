@@ -92,10 +92,13 @@ pub struct Config {
     pub reflection: bool,
     /// How long calls under way may take once a shutdown began.
     pub drain: Duration,
+    /// How far ahead a quote may bind.
+    pub hold_max: Duration,
 }
 
 impl Config {
-    /// The given address and tenant with every default: limits of [`Limits::default`], no reflection, 15 s of drain.
+    /// The given address and tenant with every default: limits of [`Limits::default`], no reflection, 15 s of drain, holds of
+    /// 24 hours at most.
     pub fn new(listen: SocketAddr, tenant: impl Into<String>) -> Config {
         Config {
             listen,
@@ -103,6 +106,7 @@ impl Config {
             limits: Limits::default(),
             reflection: false,
             drain: Duration::from_secs(15),
+            hold_max: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -199,12 +203,13 @@ impl Gateway {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<Served, ServeError> {
         let Gateway { config, listener, notary, .. } = self;
-        let Config { tenant, limits, reflection, drain, .. } = config;
+        let Config { tenant, limits, reflection, drain, hold_max, .. } = config;
         let library = tokio::task::spawn_blocking({
             let (ledger, tenant) = (ledger.clone(), tenant.clone());
             move || with_catalogues(library, &ledger, &tenant)
         });
-        let desk = Desk::new(tenant.into(), ledger, library.await??, notary, limits.message_bytes);
+        let (limit, hold_max_s) = (limits.message_bytes, hold_max.as_secs());
+        let desk = Desk::new(tenant.into(), ledger, library.await??, notary, limit, hold_max_s);
         let (reporter, health) = tonic_health::server::health_reporter();
         set_health(&reporter, ServingStatus::Serving).await;
         let watching = tokio::spawn(watch_ledger(desk.clone(), reporter.clone()));

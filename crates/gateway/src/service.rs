@@ -87,21 +87,17 @@ impl BedsideService for Service {
     ) -> Result<Response<v1::PreSettleResponse>, Status> {
         let deadline = Deadline::of(request.metadata(), self.caps.settle);
         let request = request.into_inner();
+        let header = match &request.subject {
+            Some(v1::pre_settle_request::Subject::Bill(bill)) => bill.header.as_ref(),
+            Some(v1::pre_settle_request::Subject::Stay(stay)) => stay.header.as_ref(),
+            None => None,
+        };
+        let span = span("PreSettle", header);
+        // One that binds is booked: past the deadline its outcome is not known, which the desk tells.
         if !request.hold_until.is_empty() {
-            return not_implemented("PreSettle.hold_until");
+            return Ok(Response::new(traced(span, self.desk.hold(request, deadline)).await?));
         }
-        let bill = match request.subject {
-            Some(v1::pre_settle_request::Subject::Bill(bill)) => bill,
-            Some(v1::pre_settle_request::Subject::Stay(_)) => return not_implemented("PreSettle.stay"),
-            // An empty bill is told everything that it lacks.
-            None => v1::SettleBillRequest::default(),
-        };
-        let span = span("PreSettle", bill.header.as_ref());
-        let call = async {
-            let settlement = Some(self.desk.pre_settle(bill).await?);
-            Ok(v1::PreSettleResponse { settlement, hold_id: String::new() })
-        };
-        within(deadline, traced(span, call)).await
+        within(deadline, traced(span, self.desk.pre_settle(request))).await
     }
 
     async fn cancel_settlement(

@@ -14,6 +14,7 @@ pub fn settlement_of(record: &Record) -> Result<Option<v1::Settlement>, DecodeEr
     match record.entry {
         Entry::Settlement | Entry::Cancellation { .. } => v1::Settlement::decode(answer).map(Some),
         Entry::Reversal { .. } => Ok(v1::ReverseResponse::decode(answer)?.settlement),
+        Entry::Hold(_) => Ok(v1::PreSettleResponse::decode(answer)?.settlement),
         Entry::Tombstone { .. } | Entry::Correction(_) | Entry::Register { .. } => Ok(None),
     }
 }

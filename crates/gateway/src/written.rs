@@ -86,6 +86,7 @@ pub fn case(envelope: &Envelope, claim: &Claim) -> Option<v1::SettleBillRequest>
             })
             .collect(),
         evtinfo: claim.events.iter().map(event).collect(),
+        hold_id: String::new(),
     })
 }
 

@@ -11,6 +11,7 @@ use bedside_claim::{AccumulatorChange, Accumulators};
 use crate::codec::TooLarge;
 use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
+use crate::holds;
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::register;
@@ -149,9 +150,21 @@ pub(crate) fn changes_of(
     }
 
     match &record.entry {
-        Entry::Settlement => settled(rows, record, position, &mut changes)?,
+        Entry::Settlement => {
+            settled(rows, record, position, &mut changes)?;
+            holds::fold::settled(rows, record, &mut changes)?;
+        }
         Entry::Cancellation { of } => undone(rows, record, *of, Undoing::Cancellation, &mut changes)?,
+        Entry::Reversal { of } if settlement(rows, *of)?.is_none() => {
+            holds::fold::released(rows, record, *of, &mut changes)?;
+        }
         Entry::Reversal { of } => undone(rows, record, *of, Undoing::Reversal, &mut changes)?,
+        Entry::Hold(terms) => {
+            if visit(rows, &record.message, &record.mdtrt_id)?.is_some() {
+                return Err(contradiction("a visit that is settled is held"));
+            }
+            holds::fold::held(rows, record, terms, position, &mut changes)?;
+        }
         Entry::Correction(correction) => {
             reorder::corrected(rows, record, correction, position, &mut changes)?;
         }

@@ -21,7 +21,7 @@ use crate::event::{
 };
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
-use crate::outcome::{CancelError, RegisterError, ReverseError, SettleError, Stopped, Unusable};
+use crate::outcome::{CancelError, RegisterError, ReverseError, SettleError, Stopped};
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::register::{self, RegisterEvent, Registered};
@@ -128,12 +128,12 @@ fn commit_group(
 /// Commands that go to disk together; each sees what the ones before it did.
 pub(crate) struct Group<'a> {
     store: &'a dyn Store,
-    rows: Overlay<'a>,
+    pub(crate) rows: Overlay<'a>,
     draft: Draft,
     /// What this group books, by sequence; not readable from the journal yet.
     booked: BTreeMap<u64, (Arc<Record>, Position)>,
     /// Whether new settlements have room on the disk.
-    is_ample: bool,
+    pub(crate) is_ample: bool,
 }
 
 /// A group that is decided and booked something.
@@ -186,14 +186,10 @@ impl Group<'_> {
         {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
         }
-        if event.hold_id.is_some() {
-            return Err(SettleError::Hold(Unusable::NotFound));
-        }
         if !self.is_ample {
             return Err(SettleError::DiskNearlyFull);
         }
-        let booked = booking::accumulators(&self.rows, &event.person, event.family_no.as_deref())?;
-        let seen = Seen::of(booked);
+        let seen = self.seen_by(&event)?;
         let assigned = self.assign(event.booked_at_ms);
         let decision = catch_unwind(AssertUnwindSafe(|| decide(&seen, &assigned)))
             .map_err(|_| SettleError::Panicked)?
@@ -212,6 +208,7 @@ impl Group<'_> {
             accumulators: decision.accumulators,
             request: event.request,
             answer: Arc::from(decision.answer),
+            bill: Vec::new(),
             salt: None,
         })
         .map_err(SettleError::from)
@@ -373,8 +370,10 @@ impl Group<'_> {
         if kind != event.okind || kind == MessageKind::Register {
             return Err(ReverseError::OtherKind { stored_kind: kind });
         }
-        if original.entry != Entry::Settlement {
-            return Err(ReverseError::CancellationStands { setl_id: original.setl_id() });
+        match &original.entry {
+            Entry::Settlement => {}
+            Entry::Hold(_) => return self.releasable(original),
+            _ => return Err(ReverseError::CancellationStands { setl_id: original.setl_id() }),
         }
         let missing = TablesError::Contradiction("a reversed settlement is missing");
         let row = booking::settlement(&self.rows, original.sequence).map_err(ReadError::Tables)?;
@@ -390,20 +389,23 @@ impl Group<'_> {
         Ok(original)
     }
 
-    fn assign(&self, booked_at_ms: i64) -> Assigned {
+    pub(crate) fn assign(&self, booked_at_ms: i64) -> Assigned {
         let sequence = self.draft.place().sequence + 1;
         Assigned { setl_id: setl_id_of(sequence), sequence, booked_at_ms }
     }
 
     /// What a message is and its record, of this group or an earlier one; a tombstone's is that of the reversal.
-    fn stored(&self, message: &MessageKey) -> Result<Option<(MessageKind, Arc<Record>)>, ReadError> {
+    pub(crate) fn stored(
+        &self,
+        message: &MessageKey,
+    ) -> Result<Option<(MessageKind, Arc<Record>)>, ReadError> {
         match booking::message(&self.rows, message)? {
             Some(row) => Ok(Some((row.kind, self.record(row.sequence, row.position)?))),
             None => Ok(None),
         }
     }
 
-    fn record(&self, sequence: u64, position: Position) -> Result<Arc<Record>, ReadError> {
+    pub(crate) fn record(&self, sequence: u64, position: Position) -> Result<Arc<Record>, ReadError> {
         match self.booked.get(&sequence) {
             Some((record, _)) => Ok(Arc::clone(record)),
             None => self.store.record(position, sequence).map(Arc::new),
@@ -434,7 +436,7 @@ impl Group<'_> {
     }
 
     /// Salts a record and drafts it and what it changes in the rows: both or neither.
-    fn book(&mut self, record: Record) -> Result<Committed, BookingError> {
+    pub(crate) fn book(&mut self, record: Record) -> Result<Committed, BookingError> {
         let record = Record { salt: Some(self.store.salt(record.sequence)), ..record };
         let payload = record.encode()?;
         if let Some(bytes) = self.draft.new_segment_for(&payload)
@@ -487,6 +489,25 @@ fn check_amounts<E>(decision: &Decision) -> Result<(), SettleError<E>> {
     Ok(())
 }
 
+/// Each accumulator is changed once, and no other family's.
+pub(crate) fn check_changes<E>(
+    changes: &[AccumulatorChange],
+    family_no: Option<&Arc<str>>,
+) -> Result<(), SettleError<E>> {
+    let mut changed = BTreeSet::new();
+    for change in changes {
+        if !changed.insert(&change.key) {
+            return Err(SettleError::ChangedTwice(change.key.clone()));
+        }
+        if let Owner::Family(of) = &change.key.owner
+            && family_no != Some(of)
+        {
+            return Err(SettleError::OtherFamily(change.key.clone()));
+        }
+    }
+    Ok(())
+}
+
 fn no_mirror(_: Overflow) -> ReadError {
     ReadError::Tables(TablesError::Contradiction("an amount has no mirror"))
 }
@@ -506,6 +527,7 @@ fn nothing_of(message: MessageKey, person: PersonKey) -> Record {
         accumulators: Vec::new(),
         request: Vec::new(),
         answer: Arc::from([]),
+        bill: Vec::new(),
         salt: None,
     }
 }
@@ -525,6 +547,7 @@ fn mirror_of(settlement: &Record) -> Result<Record, Overflow> {
             .filter(|_| !planted::is("cancel-keeps-accumulators"))
             .map(AccumulatorChange::reversed)
             .collect(),
+        bill: Vec::new(),
         ..settlement.clone()
     })
 }

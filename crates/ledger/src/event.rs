@@ -168,6 +168,13 @@ pub struct Assigned {
     pub booked_at_ms: i64,
 }
 
+impl Assigned {
+    /// The identifier, where it is a hold: `H` and the sequence.
+    pub fn hold_id(&self) -> Arc<str> {
+        crate::holds::hold_id_of(self.sequence)
+    }
+}
+
 /// The settlement identifier of a sequence: `S0000000000000042`.
 pub(crate) fn setl_id_of(sequence: u64) -> Arc<str> {
     Arc::from(format!("S{sequence:016}"))
@@ -253,6 +260,8 @@ pub enum MessageKind {
     Reverse,
     /// It had not arrived when it was reversed, and is refused for ever.
     Tombstone,
+    /// It asked to hold to a quote.
+    Hold,
     /// It asked to correct a settlement.
     Correct,
     /// It brought rows of registers; no hospital's call.

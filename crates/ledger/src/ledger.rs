@@ -188,8 +188,8 @@ impl Ledger {
         self.wait(&receiver).unwrap_or(Err(CancelError::Stopped))
     }
 
-    /// Submits a reversal; never blocks. `decide` gets the settlement that the earlier call booked, or nothing where it
-    /// never arrived and now never will, and gives the answer's bytes; otherwise as [`Ledger::submit_settle`].
+    /// Submits a reversal; never blocks. `decide` gets what the earlier call booked, a settlement or, without amounts, a
+    /// hold, or nothing where it never arrived and now never will, and gives the answer's bytes; otherwise as [`Ledger::submit_settle`].
     ///
     /// # Errors
     /// [`Busy`] when the queue is full; then neither closure runs.
@@ -427,7 +427,7 @@ impl Ledger {
 
     /// The reply; nothing when it was lost with the committer, or hangs with it in a write past its deadline. The
     /// outcome is unknown then, which is what `Stopped` says.
-    fn wait<T>(&self, reply: &Receiver<T>) -> Option<T> {
+    pub(crate) fn wait<T>(&self, reply: &Receiver<T>) -> Option<T> {
         loop {
             match reply.recv_timeout(PATIENCE) {
                 Ok(reply) => return Some(reply),
@@ -438,7 +438,7 @@ impl Ledger {
         }
     }
 
-    fn submit(&self, command: Command) -> Result<(), Busy> {
+    pub(crate) fn submit(&self, command: Command) -> Result<(), Busy> {
         if self.inner.is_hanging() {
             command(None)(Err(Stopped));
             return Ok(());
@@ -457,7 +457,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn submit_waiting(&self, command: Command) {
+    pub(crate) fn submit_waiting(&self, command: Command) {
         // A clone, so that a shutdown need not wait for a place in the queue.
         let sender = self.inner.commands.read().unwrap_or_else(PoisonError::into_inner).clone();
         let refused = match sender {

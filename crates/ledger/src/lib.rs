@@ -70,6 +70,7 @@ mod evidence;
 #[cfg(test)]
 mod faults;
 mod frame;
+mod holds;
 mod journal;
 mod ledger;
 mod node;
@@ -106,6 +107,7 @@ pub use event::{
 };
 pub use evidence::{Evidence, Tree};
 pub use frame::Position;
+pub use holds::{Ended, Ending, Held, HoldEvent, HoldState, HoldTerms, Quote};
 pub use ledger::Ledger;
 pub use node::Node;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};

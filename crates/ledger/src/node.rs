@@ -120,6 +120,7 @@ impl Record {
             // One call brings the whole stay.
             Entry::Settlement => &[Node::Opened, Node::FeesIn, Node::Discharged, Node::Settled],
             Entry::Cancellation { .. } | Entry::Reversal { .. } => &[Node::Undone],
+            Entry::Hold(_) => &[Node::Held],
             Entry::Correction(_) => &[Node::Corrected],
             Entry::Tombstone { .. } | Entry::Register { .. } => &[],
         }

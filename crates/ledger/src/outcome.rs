@@ -9,6 +9,7 @@ use bedside_claim::{AccumulatorKey, Money, Overflow};
 use crate::booking::BookingError;
 use crate::codec::TooLarge;
 use crate::event::MessageKind;
+use crate::holds::Ended;
 use crate::segments::ReadError;
 
 /// The queue is full. Nothing happened and nothing will: the command may be sent again.
@@ -16,7 +17,7 @@ use crate::segments::ReadError;
 #[error("the ledger is busy")]
 pub struct Busy;
 
-/// Why a settlement was not booked. `E` is the refusal of the caller's decision.
+/// Why a settlement, or a hold, was not booked. `E` is the refusal of the caller's decision.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError<E> {
     /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
@@ -89,6 +90,21 @@ pub enum Unusable {
     /// There is no such hold at this hospital.
     #[error("hold not found")]
     NotFound,
+    /// It is another person's.
+    #[error("the hold is another person's")]
+    OtherPerson,
+    /// It is of another visit.
+    #[error("the hold is of another visit")]
+    OtherVisit,
+    /// It ended before it expired.
+    #[error("the hold was ended by `{}`", .0.by)]
+    Ended(Ended),
+    /// Its time is over.
+    #[error("the hold has expired")]
+    Expired {
+        /// Since when, in milliseconds since 1970-01-01 UTC.
+        until_ms: i64,
+    },
 }
 
 /// Why a cancellation was not booked. `E` is the refusal of the caller's decision.
@@ -181,6 +197,9 @@ pub enum ReverseError<E> {
         /// What it asked for.
         stored_kind: MessageKind,
     },
+    /// The earlier call was given a hold that has ended since.
+    #[error("the hold was ended by `{}`", .0.by)]
+    HoldEnded(Ended),
     /// The earlier call was another person's.
     #[error("the earlier call was another person's")]
     OtherPerson,

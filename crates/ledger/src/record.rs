@@ -14,6 +14,7 @@ use crate::correction::{Correction, Version};
 use crate::event::{
     BookedSettlement, MessageKey, MessageKind, MessageRecord, PersonKey, Posting, Receipt, Status, setl_id_of,
 };
+use crate::holds::{HoldTerms, hold_id_of};
 use crate::register::{RegisterRow, decode_rows, encode_rows};
 
 /// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
@@ -30,6 +31,7 @@ const SETTLEMENT: u8 = 1;
 const CANCELLATION: u8 = 2;
 const REVERSAL: u8 = 3;
 const TOMBSTONE: u8 = 4;
+const HOLD: u8 = 6;
 const CORRECTION: u8 = 7;
 const REGISTER: u8 = 8;
 
@@ -43,9 +45,10 @@ pub enum Entry {
         /// The sequence of the settlement it cancels.
         of: u64,
     },
-    /// The negated mirror of a settlement whose call was reversed, by its message instead of its `setl_id`.
+    /// The negated mirror of a settlement whose call was reversed, by its message instead of its `setl_id`; of a hold,
+    /// which books nothing, its release.
     Reversal {
-        /// The sequence of the settlement it undoes.
+        /// The sequence of the settlement it undoes, or of the hold.
         of: u64,
     },
     /// Books nothing: the message of a call that had not arrived when it was reversed, and never will.
@@ -53,6 +56,8 @@ pub enum Entry {
         /// The `msgid` of that call, of the same hospital.
         omsgid: Arc<str>,
     },
+    /// A quote that binds: books nothing, and reserves what it would use up.
+    Hold(Box<HoldTerms>),
     /// New versions of settlements. The record's own postings are the sum of their differences; its accumulator changes
     /// stand in the correction, because they are of several persons.
     Correction(Box<Correction>),
@@ -64,13 +69,15 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// The settlement that the record undoes.
+    /// The settlement that the record undoes, or the hold that it releases.
     pub fn undoes(&self) -> Option<u64> {
         match self {
             Entry::Cancellation { of } | Entry::Reversal { of } => Some(*of),
-            Entry::Settlement | Entry::Tombstone { .. } | Entry::Correction(_) | Entry::Register { .. } => {
-                None
-            }
+            Entry::Settlement
+            | Entry::Tombstone { .. }
+            | Entry::Hold(_)
+            | Entry::Correction(_)
+            | Entry::Register { .. } => None,
         }
     }
 }
@@ -102,6 +109,8 @@ pub struct Record {
     pub request: Vec<u8>,
     /// The answer.
     pub answer: Arc<[u8]>,
+    /// The canonical bytes of a held bill, where the request does not hold it; empty in all other records.
+    pub bill: Vec<u8>,
     /// What its leaf in the tree is salted with; nothing in records of before there was a tree.
     pub salt: Option<[u8; 32]>,
 }
@@ -116,9 +125,12 @@ impl fmt::Debug for Record {
 }
 
 impl Record {
-    /// The identifier of this settlement, or of what undoes one.
+    /// The identifier of this settlement, or of what undoes one; of a hold its `hold_id`.
     pub fn setl_id(&self) -> Arc<str> {
-        setl_id_of(self.sequence)
+        match self.entry {
+            Entry::Hold(_) => hold_id_of(self.sequence),
+            _ => setl_id_of(self.sequence),
+        }
     }
 
     /// What the call asked for.
@@ -127,6 +139,7 @@ impl Record {
             Entry::Settlement => MessageKind::Settle,
             Entry::Cancellation { .. } => MessageKind::Cancel,
             Entry::Reversal { .. } | Entry::Tombstone { .. } => MessageKind::Reverse,
+            Entry::Hold(_) => MessageKind::Hold,
             Entry::Correction(_) => MessageKind::Correct,
             Entry::Register { .. } => MessageKind::Register,
         }
@@ -143,8 +156,8 @@ impl Record {
     }
 
     /// The facts that a settlement was decided on, as they were booked; a later version may have others.
-    pub(crate) fn bill(&self) -> &[u8] {
-        &self.request
+    pub(crate) fn settled_bill(&self) -> &[u8] {
+        if self.bill.is_empty() { &self.request } else { &self.bill }
     }
 
     /// The settlement as a later version of it says.
@@ -209,7 +222,7 @@ impl Record {
     /// [`PAYLOAD_BYTES_MAX`].
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
         let mut out = Encoder::with(match (&self.salt, &self.entry) {
-            (Some(_), _) | (None, Entry::Correction(_) | Entry::Register { .. }) => VERSION,
+            (Some(_), _) | (None, Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. }) => VERSION,
             (None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
             (None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
         });
@@ -226,6 +239,10 @@ impl Record {
             Entry::Tombstone { omsgid } => {
                 out.u8(TOMBSTONE);
                 out.text("omsgid", omsgid)?;
+            }
+            Entry::Hold(terms) => {
+                out.u8(HOLD);
+                terms.encode(&mut out)?;
             }
             Entry::Correction(correction) => {
                 out.u8(CORRECTION);
@@ -250,7 +267,7 @@ impl Record {
         out.bytes("request", &self.request)?;
         out.bytes("answer", &self.answer)?;
         if let Some(salt) = &self.salt {
-            out.bytes("bill", &[])?;
+            out.bytes("bill", &self.bill)?;
             out.raw(salt);
         }
         let bytes = out.finish();
@@ -279,6 +296,7 @@ impl Record {
             }
             (VERSION | VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
             (VERSION | VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
+            (VERSION, HOLD) => Entry::Hold(Box::new(HoldTerms::decode(&mut input)?)),
             (VERSION, CORRECTION) => Entry::Correction(Box::new(Correction::decode(&mut input)?)),
             (VERSION, REGISTER) => Entry::Register { rows: decode_rows(&mut input)? },
             _ => return Err(Malformed("entry")),
@@ -297,10 +315,10 @@ impl Record {
         let accumulators = decode_changes_by(&mut input, decode_key)?;
         let request = input.bytes("request")?.to_vec();
         let answer = Arc::from(input.bytes("answer")?);
-        if version == VERSION && !input.bytes("bill")?.is_empty() {
-            return Err(Malformed("bill"));
-        }
-        let salt = if version == VERSION { Some(input.array("salt")?) } else { None };
+        let (bill, salt) = match version {
+            VERSION => (input.bytes("bill")?.to_vec(), Some(input.array("salt")?)),
+            _ => (Vec::new(), None),
+        };
         input.end("record")?;
         Ok(Record {
             sequence,
@@ -316,6 +334,7 @@ impl Record {
             request,
             answer,
             salt,
+            bill,
         })
     }
 }
@@ -524,6 +543,19 @@ mod tests {
         (key(), money(), money()).prop_map(|(key, before, after)| AccumulatorChange { key, before, after })
     }
 
+    prop_compose! {
+        fn terms()(
+            until_ms in any::<i64>(),
+            family_no in proptest::option::of("[a-z]{1,9}"),
+            quoted in proptest::collection::vec(change(), 0..4),
+            seen in proptest::collection::vec((key(), money()), 0..4),
+        ) -> HoldTerms {
+            let mut accumulators = bedside_claim::Accumulators::default();
+            seen.into_iter().for_each(|(key, value)| accumulators.set(key, value));
+            HoldTerms { until_ms, family_no: family_no.map(Arc::from), quoted, seen: accumulators }
+        }
+    }
+
     fn row() -> impl Strategy<Value = RegisterRow> {
         let from = proptest::option::of((1900i16..2100, 1i8..=12, 1i8..=28));
         (any::<u8>(), text(), text(), from, any::<bool>(), proptest::collection::vec(any::<u8>(), 0..20))
@@ -542,6 +574,7 @@ mod tests {
             text().prop_map(|omsgid| Entry::Tombstone { omsgid }),
             correction().prop_map(|correction| Entry::Correction(Box::new(correction))),
             proptest::collection::vec(row(), 0..4).prop_map(|rows| Entry::Register { rows }),
+            terms().prop_map(|terms| Entry::Hold(Box::new(terms))),
         ]
     }
 
@@ -591,11 +624,13 @@ mod tests {
             request in proptest::collection::vec(any::<u8>(), 0..200),
             answer in proptest::collection::vec(any::<u8>(), 0..200),
             salt in proptest::option::of(any::<[u8; 32]>()),
+            bill in proptest::collection::vec(any::<u8>(), 0..50),
         ) -> Record {
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
             // What came with version 4 always has a salt.
-            let is_new = matches!(entry, Entry::Correction(_) | Entry::Register { .. });
+            let is_new = matches!(entry, Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. });
             let salt = salt.or_else(|| is_new.then_some([7; 32]));
+            let bill = if salt.is_some() { bill } else { Vec::new() };
             Record {
                 sequence,
                 entry,
@@ -610,6 +645,7 @@ mod tests {
                 request,
                 answer: Arc::from(answer),
                 salt,
+                bill,
             }
         }
     }
@@ -670,6 +706,7 @@ mod tests {
             request: b"req".to_vec(),
             answer: Arc::from(*b"ok"),
             salt: None,
+            bill: Vec::new(),
         }
     }
 
@@ -750,23 +787,37 @@ mod tests {
         }
     }
 
-    /// Version 4 as it lies on disks: every entry, no bill, and a salt. This text changes only together with a new version.
+    /// Version 4 as it lies on disks: every entry, a bill, and a salt. This text changes only together with a new version.
     #[test]
     fn version_4_is_these_bytes() {
         let behind_the_entry = BEFORE_THE_ACCUMULATORS[2..].concat();
+        let key = AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid);
+        let mut seen = bedside_claim::Accumulators::default();
+        seen.set(key.clone(), Money::from_units(3));
+        let change = AccumulatorChange { key, before: Money::from_units(1), after: Money::from_units(2) };
+        let terms = HoldTerms { until_ms: 9, family_no: Some("F".into()), quoted: vec![change], seen };
+        let key = ["00", "00", "ea07", "03612f62", "0178", "03", "00"].concat();
+        let hold = |seen: &str| {
+            ["06", "0900000000000000", "0146", "01000000", &key, AMOUNTS, "01000000", &key, seen].concat()
+        };
         for (entry, bytes) in [
             (Entry::Settlement, "01"),
             (Entry::Cancellation { of: 5 }, "020500000000000000"),
             (Entry::Reversal { of: 5 }, "030500000000000000"),
             (Entry::Tombstone { omsgid: "m0".into() }, "04026d30"),
+            (Entry::Hold(Box::new(terms)), &hold("0300000000000000")),
         ] {
-            let record = Record { entry, salt: Some([0xAB; 32]), ..cancellation(Vec::new()) };
-            let without = hex(&["04", bytes, &behind_the_entry, "00000000", BEHIND, "00000000"]);
+            let record =
+                Record { entry, bill: b"b".to_vec(), salt: Some([0xAB; 32]), ..cancellation(Vec::new()) };
+            let without = hex(&["04", bytes, &behind_the_entry, "00000000", BEHIND, "01000000", "62"]);
             let expected = [without.as_slice(), &[0xAB; 32]].concat();
             assert_eq!(record.encode().unwrap(), expected);
             assert_eq!(Record::decode(7, &expected).unwrap(), record);
             assert_eq!(Record::decode(7, &without), Err(Malformed("salt")));
         }
+        // an accumulator of zero would be a second way to write the same
+        let zero = hex(&["04", &hold("0000000000000000"), &behind_the_entry, "00000000", BEHIND, "00000000"]);
+        assert_eq!(Record::decode(7, &zero), Err(Malformed("seen")));
     }
 
     #[test]
@@ -787,6 +838,7 @@ mod tests {
                 request: Vec::new(),
                 answer: Arc::from([]),
                 salt: None,
+                bill: Vec::new(),
             }
             .encode()
             .unwrap(),

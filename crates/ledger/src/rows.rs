@@ -193,6 +193,7 @@ impl MessageRow {
             MessageKind::Cancel => 2,
             MessageKind::Reverse => 3,
             MessageKind::Tombstone => 4,
+            MessageKind::Hold => 6,
             MessageKind::Correct => 7,
             MessageKind::Register => 8,
         });
@@ -209,6 +210,7 @@ impl MessageRow {
             2 => MessageKind::Cancel,
             3 => MessageKind::Reverse,
             4 => MessageKind::Tombstone,
+            6 => MessageKind::Hold,
             7 => MessageKind::Correct,
             8 => MessageKind::Register,
             _ => return Err(Malformed("kind")),
@@ -446,7 +448,7 @@ mod tests {
             prop_assert_eq!(SettlementRow::decode(&row.encode().unwrap()).unwrap(), row);
             let applied = Applied { sequence, hash: [3; 32], position, rows, sum: segment };
             prop_assert_eq!(Applied::decode(&applied.encode()).unwrap(), applied);
-            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone, MessageKind::Correct, MessageKind::Register] {
+            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone, MessageKind::Hold, MessageKind::Correct, MessageKind::Register] {
                 let row = MessageRow { kind, sequence, position };
                 prop_assert_eq!(MessageRow::decode(&row.encode()).unwrap(), row);
             }

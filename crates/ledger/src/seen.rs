@@ -5,8 +5,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Money, Overflow};
+
+use crate::holds::Held;
 
 /// The accumulators of the person and of the event's family.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +18,8 @@ pub struct Seen {
     pub booked: Accumulators,
     /// What live holds of other visits reserve beyond that.
     pub reserved: BTreeMap<AccumulatorKey, Reserved>,
+    /// The hold that the event names, which lives and is of its person and visit.
+    pub hold: Option<Arc<Held>>,
 }
 
 /// What live holds reserve of one accumulator.
@@ -29,7 +34,7 @@ pub struct Reserved {
 impl Seen {
     /// Where nothing is reserved.
     pub fn of(booked: Accumulators) -> Seen {
-        Seen { booked, reserved: BTreeMap::new() }
+        Seen { booked, reserved: BTreeMap::new(), hold: None }
     }
 
     /// What a decision counts with: what is booked and what is reserved as if it were.

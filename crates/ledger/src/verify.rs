@@ -17,6 +17,7 @@ use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow, Owner, Ter
 use crate::booking;
 use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Position;
+use crate::holds::proof::HoldFold;
 use crate::open::OpenError;
 use crate::progress::Progress;
 use crate::record::{Entry, Record};
@@ -48,6 +49,8 @@ pub struct Verification {
     pub imports: u64,
     /// Corrections.
     pub corrections: u64,
+    /// Quotes that were held to.
+    pub holds: u64,
     /// Persons with at least one record.
     pub persons: u64,
     /// The sum of each posting account over all tenants, cancellations included.
@@ -144,6 +147,12 @@ pub enum Broken {
     /// A version does not follow the one before.
     #[error("its versions do not follow the ones before")]
     Versions,
+    /// It is a hold and books something.
+    #[error("it is a hold and books something")]
+    HoldBooks,
+    /// It ends a hold that has ended.
+    #[error("it ends a hold that has ended")]
+    HoldEndsTwice,
 }
 
 pub(crate) fn verify(
@@ -204,6 +213,7 @@ struct Fold {
     corrections: u64,
     imports: u64,
     registers: registers::Registers,
+    holds: HoldFold,
     visits: BTreeMap<Visit, u64>,
     persons: BTreeSet<PersonKey>,
     /// The settlements that stand, the latest last, and the accumulators, by each bucket that they touch.
@@ -272,6 +282,7 @@ impl Fold {
                 if self.visits.insert(visit, record.sequence).is_some() {
                     return Err(Broken::VisitTwice);
                 }
+                self.holds.settle(&record)?;
                 let mut before = BTreeMap::new();
                 for bucket in buckets(&record) {
                     let (order, _) = self.shelves.entry(shelf_of(&record, bucket.clone())).or_default();
@@ -285,6 +296,7 @@ impl Fold {
                     Folded { record, position, undone: None, before, versions: Vec::new() },
                 );
             }
+            Entry::Reversal { of } if self.holds.has(*of) => self.holds.release(&record, *of)?,
             Entry::Cancellation { of } | Entry::Reversal { of } => {
                 let folded = self.settlements.get_mut(of).ok_or(Broken::CancelsNothing)?;
                 if folded.undone.is_some() || self.visits.remove(&visit) != Some(*of) {
@@ -310,6 +322,12 @@ impl Fold {
                 }
             }
             Entry::Tombstone { omsgid } => self.bar(&record, omsgid, position)?,
+            Entry::Hold(terms) => {
+                if self.visits.contains_key(&visit) {
+                    return Err(Broken::VisitTwice);
+                }
+                self.holds.add(&record, terms, position)?;
+            }
             // Added above.
             Entry::Correction(_) | Entry::Register { .. } => {}
         }
@@ -372,6 +390,7 @@ impl Fold {
             tombstones: self.tombstones,
             imports: self.imports,
             corrections: self.corrections,
+            holds: self.holds.count(),
             persons: self.persons.len() as u64,
             accounts,
             receivables,
@@ -427,6 +446,7 @@ impl Fold {
         for (key, body) in self.leaves.rows() {
             hold(tables.row(&key).map_err(ReadError::Tables)? == body, "the tree", 0)?;
         }
+        self.holds.compare(tables, &mut hold)?;
         match self.registers.compare(tables)? {
             Ok(rows) => expected += rows,
             Err(sequence) => return Err(VerifyError::Tables { row: "the register row", sequence }),

@@ -118,7 +118,7 @@ pub(crate) fn bill(rows: &impl Rows, load: Load<'_>, record: &Record) -> Result<
             return Ok(version.bill.clone());
         }
     }
-    Ok(record.bill().to_vec())
+    Ok(record.settled_bill().to_vec())
 }
 
 fn no_version() -> ReadError {

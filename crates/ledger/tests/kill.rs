@@ -30,6 +30,27 @@ fn committing_child() {
             // the parent may be gone
             let _ = sender.send(outcome.unwrap().receipt().setl_id.clone());
         };
+        // every fourth is a quote that binds
+        if number % 4 == 3 {
+            let SettleEvent { message, person, family_no, mdtrt_id, booked_at_ms, request, .. } = event;
+            let until_ms = booked_at_ms + 1;
+            let event = HoldEvent {
+                message,
+                person,
+                family_no,
+                mdtrt_id,
+                until_ms,
+                booked_at_ms,
+                request,
+                bill: Vec::new(),
+            };
+            let quote = |seen: &Seen, assigned: &Assigned| {
+                let Decision { accumulators, answer, .. } = halves(2026, 3_00)(seen, assigned)?;
+                Ok(Quote { accumulators, answer })
+            };
+            ledger.submit_hold(event, quote, reply).unwrap();
+            return;
+        }
         ledger.submit_settle(event, halves(2026, 3_00), reply).unwrap();
     };
     // eight always in flight, so that groups are of several records
@@ -73,8 +94,11 @@ fn every_acknowledged_settlement_survives_a_kill() {
         assert!(seen >= kill_after, "the child ended early in round {round}");
         let ledger = open(dir.path());
         for setl_id in acknowledged.keys() {
-            let booked = ledger.settlement("zj", setl_id).unwrap();
-            assert!(booked.is_some(), "{setl_id} is lost in round {round}");
+            let is_there = match setl_id.starts_with('H') {
+                true => ledger.held("zj", setl_id).unwrap().is_some(),
+                false => ledger.settlement("zj", setl_id).unwrap().is_some(),
+            };
+            assert!(is_there, "{setl_id} is lost in round {round}");
         }
         assert!(ledger.verify().unwrap().records >= acknowledged.len() as u64);
     }

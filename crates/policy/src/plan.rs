@@ -1050,6 +1050,18 @@ impl Plan {
     pub fn counts_on(&self, account: &str) -> bool {
         self.benefits.iter().any(|benefit| benefit.counts_on(account))
     }
+
+    /// Whether any benefit pays less, or not at all, for what was paid on an account of that name.
+    pub fn caps(&self, account: &str) -> bool {
+        let is = |name: &Arc<str>| **name == *account;
+        self.benefits.iter().any(|benefit| match &benefit.pays {
+            Pays::Reimbursement(terms) => {
+                terms.limits.iter().any(|limit| matches!(limit, Limit::Cap(cap) if is(&cap.account)))
+            }
+            Pays::PerDiem(_) => false,
+            Pays::LumpSum(terms) => terms.less_paid.iter().any(is),
+        })
+    }
 }
 
 impl Benefit {

@@ -55,8 +55,8 @@ impl Books {
         self.expected = Some(quote);
     }
 
-    /// A record that books nothing: a tombstone.
-    pub(super) fn add_tombstone(&mut self) {
+    /// A record that books nothing: a hold, a tombstone.
+    pub(super) fn add_nothing_booked(&mut self) {
         self.settlements += 1;
     }
 
@@ -101,12 +101,13 @@ impl Books {
     /// Reads the journal back from disk and compares; what it found, in words.
     pub(super) fn compare_with_ledger(&self, dir: &Path, lang: Lang) -> Result<String, Failure> {
         let mut ledger = Books::default();
-        let (mut cancellations, mut reversals) = (0, 0);
+        let (mut cancellations, mut reversals, mut holds) = (0, 0, 0);
         for record in read_journal(dir).map_err(Failure::fault)? {
             let (_, record) = record.map_err(Failure::fault)?;
             ledger.settlements += 1;
             cancellations += u64::from(record.kind() == MessageKind::Cancel);
             reversals += u64::from(record.kind() == MessageKind::Reverse);
+            holds += u64::from(record.kind() == MessageKind::Hold);
             ledger.medfee_sumamt = ledger.medfee_sumamt.plus(record.medfee_sumamt).map_err(out_of_range)?;
             for posting in &record.postings {
                 ledger.post(posting.account.to_string(), posting.amount)?;
@@ -137,19 +138,20 @@ impl Books {
                 ledger.medfee_sumamt
             )));
         }
-        let (records, settlements) = (ledger.settlements, ledger.settlements - cancellations - reversals);
+        let records = ledger.settlements;
+        let settlements = records - cancellations - reversals - holds;
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = match lang {
             Lang::Zh => writeln!(
                 text,
-                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}，冲正 {}），{} 条明细逐条复核；账单总额 {} =",
-                records, settlements, cancellations, reversals, self.lines, ledger.medfee_sumamt
+                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}，冲正 {}，保留 {}），{} 条明细逐条复核；账单总额 {} =",
+                records, settlements, cancellations, reversals, holds, self.lines, ledger.medfee_sumamt
             ),
             Lang::En => writeln!(
                 text,
-                "\n✔ ledger read back: {} records ({} settlements, {} cancellations, {} reversals), {} lines re-added; billed {} =",
-                records, settlements, cancellations, reversals, self.lines, ledger.medfee_sumamt
+                "\n✔ ledger read back: {} records ({} settlements, {} cancellations, {} reversals, {} holds), {} lines re-added; billed {} =",
+                records, settlements, cancellations, reversals, holds, self.lines, ledger.medfee_sumamt
             ),
         };
         for (account, amount) in &kept {

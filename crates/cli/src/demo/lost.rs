@@ -47,7 +47,7 @@ impl Ward {
         if answer.outcome != "tombstone" {
             return Err(Failure::fault("a call that was never sent was undone"));
         }
-        self.books.add_tombstone();
+        self.books.add_nothing_booked();
         let again = |msgid: String| {
             let header = Some(v1::Header { msgid, ..header.clone() });
             v1::SettleBillRequest { header, ..discharge.request.clone() }

@@ -25,6 +25,8 @@ impl Discharge {
 
 /// Pre-settled before it is settled.
 pub(super) const QUOTED: &str = "01-resident-child";
+/// Quoted so that it binds, and settled within the hold.
+pub(super) const HELD: &str = "08-cancer-out-of-catalogue";
 /// Sent a second time.
 pub(super) const SENT_TWICE: &str = "02-employee-appendectomy";
 /// Cancelled and settled again.

@@ -90,6 +90,7 @@ fn entry(record: &Record) -> &'static str {
         Entry::Tombstone { .. } => "tombstone",
         Entry::Correction(_) => "correction",
         Entry::Register { .. } => "register",
+        Entry::Hold(_) => "hold",
     }
 }
 

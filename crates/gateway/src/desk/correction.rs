@@ -140,11 +140,11 @@ impl Readjudication for Again {
 
     fn decide(
         &self,
-        bill: &[u8],
+        sent: &[u8],
         standing: &Standing<'_>,
         accumulators: &Accumulators,
     ) -> Result<Decision, Refusal> {
-        let mut bill: v1::SettleBillRequest = decode(bill)?;
+        let mut bill: v1::SettleBillRequest = decode(sent)?;
         let (taken, _) = self.desk.complete(&mut bill)?;
         let (envelope, claim) = request::settle(&bill).map_err(Refusal::Invalid)?;
         if self.bill.is_some() && standing.assigned.setl_id == self.setl_id {
@@ -155,7 +155,7 @@ impl Readjudication for Again {
         // What was promised since is not seen: a quote whose inputs this changes is refused when it is settled.
         let seen = Seen::of(accumulators.clone());
         let limit = self.desk.answer_bytes_max;
-        super::decide(&claim, &envelope, &taken, &programme, &seen, standing.assigned, limit)
+        super::decide(&claim, &envelope, &taken, &programme, (&seen, sent), standing.assigned, limit)
     }
 
     fn answer(&self, effect: &Effect, assigned: &Assigned) -> Result<Vec<u8>, Refusal> {
@@ -236,6 +236,7 @@ pub(super) fn told(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, 
         settlement: None,
         state: BOOKED.to_owned(),
         receipt: None,
+        hold_id: String::new(),
         correction: Some(decode(&message.receipt.answer)?),
     })
 }

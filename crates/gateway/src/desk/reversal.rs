@@ -9,6 +9,7 @@ use bedside_ledger::{Assigned, BookedSettlement, MessageKind, MessageRecord, Rev
 use prost::Message;
 use tokio::sync::oneshot;
 
+use super::holds::RELEASED;
 use super::{Desk, REVERSED, TOMBSTONE, decode, now_ms, sendable};
 use crate::answer::{self, Booking};
 use crate::canonical::{self, Difference};
@@ -37,6 +38,7 @@ impl Desk {
             okind: match reversal.oinfno {
                 Reversible::Settle => MessageKind::Settle,
                 Reversible::Cancel => MessageKind::Cancel,
+                Reversible::Hold => MessageKind::Hold,
             },
             booked_at_ms: now_ms(),
             request: sent.clone(),
@@ -46,6 +48,10 @@ impl Desk {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
             let answer = match original {
+                // A hold booked nothing that has a mirror.
+                Some(_) if reversal.oinfno == Reversible::Hold => {
+                    v1::ReverseResponse { outcome: UNDONE.to_owned(), ..Default::default() }
+                }
                 Some(original) => v1::ReverseResponse {
                     outcome: UNDONE.to_owned(),
                     settlement: Some(undone(&reversal.envelope, original, assigned)?),
@@ -86,6 +92,7 @@ impl Desk {
                 Refusal::CancellationStands { setl_id: setl_id.to_string() }
             }
             ReverseError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
+            ReverseError::HoldEnded(ended) => Refusal::HoldEnded(ended),
             ReverseError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             ReverseError::DiskFull => Refusal::DiskNearlyFull,
             ReverseError::Stopped => self.stop(),
@@ -106,6 +113,7 @@ fn infno_of(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::Settle => "2304",
         MessageKind::Cancel => "2305",
+        MessageKind::Hold => "2303",
         // A tombstone is no call that arrived, and the ledger tells it before the kind; rows of registers are no hospital's.
         MessageKind::Reverse | MessageKind::Tombstone | MessageKind::Register => "2601",
         MessageKind::Correct => super::correction::CALL,
@@ -131,7 +139,11 @@ pub(super) fn told(
     receipt: Option<v1::Receipt>,
 ) -> Result<v1::QueryByMsgidResponse, Refusal> {
     let answer: v1::ReverseResponse = decode(&message.receipt.answer)?;
-    let state = if answer.settlement.is_some() { REVERSED } else { TOMBSTONE };
+    let state = match (answer.outcome.as_str(), &answer.settlement) {
+        (UNDONE, Some(_)) => REVERSED,
+        (UNDONE, None) => RELEASED,
+        _ => TOMBSTONE,
+    };
     Ok(v1::QueryByMsgidResponse {
         outcome: super::BOOKED.to_owned(),
         infno: "2601".to_owned(),
@@ -139,6 +151,7 @@ pub(super) fn told(
         state: state.to_owned(),
         receipt,
         correction: None,
+        hold_id: String::new(),
     })
 }
 
@@ -155,6 +168,7 @@ pub(super) fn told_of_tombstone(
         state: TOMBSTONE.to_owned(),
         receipt,
         correction: None,
+        hold_id: String::new(),
     })
 }
 

@@ -14,6 +14,8 @@ pub enum Reversible {
     Settle,
     /// 2305, `CancelSettlement`.
     Cancel,
+    /// 2303, `PreSettle` with a hold.
+    Hold,
 }
 
 /// A checked request to reverse an earlier call.
@@ -46,9 +48,10 @@ pub fn reverse(request: &v1::ReverseRequest) -> Result<Reversal, InvalidMessage>
             Phrase::fixed("先前报文的 msgid，不是本报文的", "the msgid of an earlier call, not of this one");
         reader.fault(Place::Top, "omsgid", InvalidCode::NotSupported, omsgid, allowed);
     }
-    let allowed = Phrase::fixed("2304 或 2305", "2304 or 2305");
+    let allowed = Phrase::fixed("2303、2304 或 2305", "2303, 2304 or 2305");
     let table = |infno: &str| match infno {
         "2304" => Some(Reversible::Settle),
+        "2303" => Some(Reversible::Hold),
         "2305" => Some(Reversible::Cancel),
         _ => None,
     };

@@ -10,6 +10,7 @@ mod corrections;
 mod error_docs;
 mod fees;
 mod history;
+mod holds;
 mod house;
 mod lifecycle;
 mod national;

@@ -85,6 +85,7 @@ impl Group<'_> {
             medfee_sumamt,
             postings,
             accumulators: Vec::new(),
+            bill: Vec::new(),
             salt: None,
             request: event.request,
             answer: Arc::from(answer),

@@ -254,6 +254,7 @@ mod tests {
             accumulators: vec![used(before, after)],
             request: Vec::new(),
             answer: Arc::from([]),
+            bill: Vec::new(),
             salt: None,
         }
     }

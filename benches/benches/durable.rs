@@ -49,6 +49,7 @@ impl Desk {
             family_no: None,
             hold_id: None,
             mdtrt_id: name,
+            stay: None,
             booked_at_ms: 0,
             request: vec![7; 2_400],
         };

@@ -39,6 +39,7 @@ impl Store for Bedside {
                 family_no: None,
                 hold_id: None,
                 mdtrt_id: settlement.visit.into(),
+                stay: None,
                 booked_at_ms: 0,
                 request: settlement.request,
             };

@@ -99,6 +99,14 @@ pub fn adjudicate(
     Ok(settlement)
 }
 
+/// The four parts of each line of a claim, as [`adjudicate`] has them; no layer is asked.
+///
+/// # Errors
+/// [`Fault::OutOfRange`] when an amount leaves its range.
+pub fn split_lines(claim: &Claim, programme: &Programme) -> Result<Vec<LineSplit>, Fault> {
+    lines::split(claim, programme, SplitSource::AdoptedFirst)
+}
+
 /// Our own computation beside an adopted answer, where it differs and why, what it would use up and what it looked at.
 fn adoption(
     claim: &Claim,

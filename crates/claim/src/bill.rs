@@ -320,6 +320,18 @@ impl Bill {
     /// # Errors
     /// Every [`BillError`] found, in the order of the lines; a total that does not add up comes last.
     pub fn new(lines: Vec<Line>, medfee_sumamt: Money) -> Result<Bill, Vec<BillError>> {
+        Bill::checked(lines, Some(medfee_sumamt))
+    }
+
+    /// Checks lines that are a part of a bill to come: everything but the total, which may be zero or below.
+    ///
+    /// # Errors
+    /// Every [`BillError`] found, in the order of the lines.
+    pub fn part(lines: Vec<Line>) -> Result<Bill, Vec<BillError>> {
+        Bill::checked(lines, None)
+    }
+
+    fn checked(lines: Vec<Line>, stated: Option<Money>) -> Result<Bill, Vec<BillError>> {
         if lines.is_empty() {
             return Err(vec![BillError::Empty]);
         }
@@ -340,18 +352,17 @@ impl Bill {
         let key = |line: usize| (lines[line].fee_ocur_time, &lines[line].feedetl_sn);
         order.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));
         let refunds = resolve_refunds(&lines, &order, &places, &mut errors);
-        match Money::sum(lines.iter().map(|line| line.det_item_fee_sumamt)) {
-            Err(Overflow) => errors.push(BillError::OutOfRange),
-            Ok(sum) if sum != medfee_sumamt => {
-                errors.push(BillError::Total { stated: medfee_sumamt, lines: sum });
-            }
-            Ok(sum) if sum <= Money::ZERO => errors.push(BillError::NothingCharged),
-            Ok(_) => {}
+        let sum = Money::sum(lines.iter().map(|line| line.det_item_fee_sumamt));
+        match (sum, stated) {
+            (Err(Overflow), _) => errors.push(BillError::OutOfRange),
+            (Ok(sum), Some(stated)) if sum != stated => errors.push(BillError::Total { stated, lines: sum }),
+            (Ok(sum), Some(_)) if sum <= Money::ZERO => errors.push(BillError::NothingCharged),
+            (Ok(_), _) => {}
         }
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(Bill { lines, refunds, order, medfee_sumamt })
+        Ok(Bill { lines, refunds, order, medfee_sumamt: sum.unwrap_or_default() })
     }
 
     /// No bill: what a claim has that reports events alone.

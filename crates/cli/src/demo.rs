@@ -234,7 +234,7 @@ impl Ward {
     /// A quote books nothing and says what the settlement will say.
     async fn quoted(&mut self, client: &mut Client, discharge: &Discharge) -> Result<(), Failure> {
         let subject = v1::pre_settle_request::Subject::Bill(discharge.request.clone());
-        let request = v1::PreSettleRequest { subject: Some(subject), hold_until: String::new() };
+        let request = v1::PreSettleRequest { subject: Some(subject), ..Default::default() };
         let answer = client.pre_settle(request).await.map_err(|status| unexpected(discharge, &status))?;
         let quote = settlement(answer.into_inner().settlement)?;
         self.books.expect_next(quote);

@@ -379,6 +379,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
         cancellations,
         reversals,
         tombstones,
+        stay_calls,
         imports,
         corrections,
         holds,
@@ -389,7 +390,7 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
     } = verification;
     let root = leaves.root(*records).map_or_else(String::new, |root| hex(&root));
     let mut text = format!(
-        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {holds} holds, {corrections} corrections, {persons} persons\nhash {}\nroot {root}\n",
+        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {stay_calls} calls of stays, {holds} holds, {corrections} corrections, {persons} persons\nhash {}\nroot {root}\n",
         hex(hash)
     );
     if *imports > 0 {
@@ -422,6 +423,7 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
         "cancellations": verification.cancellations,
         "reversals": verification.reversals,
         "tombstones": verification.tombstones,
+        "stay_calls": verification.stay_calls,
         "imports": verification.imports,
         "corrections": verification.corrections,
         "holds": verification.holds,

@@ -57,6 +57,7 @@ fn build(dir: &Path) -> Ledger {
             family_no: Some("F1".into()),
             hold_id: None,
             mdtrt_id: format!("v{number}").into(),
+            stay: None,
             booked_at_ms: 1_774_929_600_000 + number * 1_000,
             request: vec![1, 2, 255],
         };

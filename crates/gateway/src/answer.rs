@@ -10,8 +10,8 @@ mod mirror;
 mod reserved;
 
 use bedside_claim::{
-    BenefitCard, Claim, Fault, Grade, Lang, Line, Money, Origin, Owner, PackCard, PackStatus, PayerKind,
-    PublicLayers, Settlement, Term,
+    BenefitCard, Claim, Fault, Grade, Lang, Line, LineSplit, Money, Origin, Owner, PackCard, PackStatus,
+    PayerKind, PublicLayers, Settlement, Term,
 };
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -212,31 +212,47 @@ fn pack_id(benefit: &BenefitCard) -> String {
 }
 
 fn line(settlement: &Settlement, place: usize, item: &Line) -> v1::LineSettlement {
-    let line_split = &settlement.line_splits[place];
     let shares = settlement.shares.row(place);
-    let terms = line_split.item.as_ref();
     v1::LineSettlement {
+        shares: shares.payments.iter().map(ToString::to_string).collect(),
+        hosp_part_amt: shares.hosp_part_amt.to_string(),
+        acct_pay: shares.acct_pay.to_string(),
+        psn_cash_pay: shares.psn_cash_pay.to_string(),
+        ..uploaded_line(item, Some(&settlement.line_splits[place]))
+    }
+}
+
+/// A line that came in and is not settled: its four parts, where they are known, and no shares.
+pub(crate) fn uploaded_line(item: &Line, split: Option<&LineSplit>) -> v1::LineSettlement {
+    let known = v1::LineSettlement {
         feedetl_sn: item.feedetl_sn.to_string(),
         med_list_codg: item.med_list_codg.to_string(),
-        item_name: terms.map(|terms| terms.name.to_string()).unwrap_or_default(),
         med_chrgitm_type: item.med_chrgitm_type.code().to_owned(),
         det_item_fee_sumamt: item.det_item_fee_sumamt.to_string(),
+        ..v1::LineSettlement::default()
+    };
+    match split {
+        Some(split) => split_line(known, split),
+        None => known,
+    }
+}
+
+/// The line with its four parts and the terms that made them.
+fn split_line(known: v1::LineSettlement, line_split: &LineSplit) -> v1::LineSettlement {
+    let terms = line_split.item.as_ref();
+    let ceiling = terms.and_then(|terms| terms.pric_uplmt_amt);
+    v1::LineSettlement {
+        item_name: terms.map(|terms| terms.name.to_string()).unwrap_or_default(),
         fulamt_ownpay_amt: line_split.split.fulamt_ownpay_amt.to_string(),
         overlmt_amt: line_split.split.overlmt_amt.to_string(),
         preselfpay_amt: line_split.split.preselfpay_amt.to_string(),
         inscp_scp_amt: line_split.split.inscp_scp_amt.to_string(),
         chrgitm_lv: terms.map(|terms| terms.chrgitm_lv.code().to_owned()).unwrap_or_default(),
         selfpay_prop: terms.map(|terms| terms.selfpay_prop.to_string()).unwrap_or_default(),
-        pric_uplmt_amt: terms
-            .and_then(|terms| terms.pric_uplmt_amt)
-            .map(|ceiling| ceiling.to_string())
-            .unwrap_or_default(),
-        shares: shares.payments.iter().map(ToString::to_string).collect(),
-        hosp_part_amt: shares.hosp_part_amt.to_string(),
-        acct_pay: shares.acct_pay.to_string(),
-        psn_cash_pay: shares.psn_cash_pay.to_string(),
+        pric_uplmt_amt: ceiling.map(|ceiling| ceiling.to_string()).unwrap_or_default(),
         reason_code: line_split.reason.map(|reason| reason.code().to_owned()).unwrap_or_default(),
         reason: line_split.reason.and_then(|reason| text(reason.text(Lang::Zh), reason.text(Lang::En))),
+        ..known
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use bedside_claim::Lang;
+use bedside_ledger::StayKind;
 
 use crate::invalid::{Phrase, ShownValue};
 use crate::request::verbatim;
@@ -60,6 +61,55 @@ pub fn correct_bytes(mut request: v1::CorrectSettlementRequest) -> Vec<u8> {
     request.bill = request.bill.map(plain_bill);
     request.dry_run.clear();
     request.encode_to_vec()
+}
+
+/// A call of a stay, whose header stands in its reference or by itself.
+pub(crate) trait StayMessage: Message + Default + Serialize {
+    fn header_mut(&mut self) -> Option<&mut v1::Header>;
+}
+
+macro_rules! refer_to_a_stay {
+    ($($message:ident)+) => {$(
+        impl StayMessage for v1::$message {
+            fn header_mut(&mut self) -> Option<&mut v1::Header> {
+                self.stay.as_mut()?.header.as_mut()
+            }
+        }
+    )+};
+}
+
+refer_to_a_stay! {
+    UpdateAdmissionRequest CancelAdmissionRequest UploadFeesRequest CancelFeesRequest DischargeRequest
+    CancelDischargeRequest SettleRequest
+}
+
+impl StayMessage for v1::AdmitRequest {
+    fn header_mut(&mut self) -> Option<&mut v1::Header> {
+        self.header.as_mut()
+    }
+}
+
+/// The canonical bytes of a call of a stay.
+pub(crate) fn stay_bytes(mut request: impl StayMessage) -> Vec<u8> {
+    if let Some(header) = request.header_mut() {
+        *header = bare_header(std::mem::take(header));
+    }
+    request.encode_to_vec()
+}
+
+/// The canonical bytes of an admission.
+pub(crate) fn admit_bytes(mut request: v1::AdmitRequest) -> Vec<u8> {
+    if let Some(baseinfo) = &mut request.baseinfo {
+        baseinfo.psn_name.clear();
+        baseinfo.certno.clear();
+    }
+    stay_bytes(request)
+}
+
+/// The canonical bytes of a request to settle a stay.
+pub(crate) fn settle_stay_bytes(mut request: v1::SettleRequest) -> Vec<u8> {
+    verbatim::make_plain_answer(request.national.as_mut());
+    stay_bytes(request)
 }
 
 /// The bytes of an answer, as the ledger keeps them: its protobuf encoding, fields in the order of their numbers.
@@ -126,6 +176,25 @@ impl Difference {
     /// The difference between two requests to correct; `None` when they say the same.
     pub fn of_correct(stored: &[u8], sent: &[u8]) -> Option<Difference> {
         Difference::of::<v1::CorrectSettlementRequest>(stored, sent)
+    }
+
+    /// The difference between two calls of a stay; `None` when they say the same.
+    pub(crate) fn of_stay(kind: StayKind, stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        match kind {
+            StayKind::Admit => Difference::of::<v1::AdmitRequest>(stored, sent),
+            StayKind::Update => Difference::of::<v1::UpdateAdmissionRequest>(stored, sent),
+            StayKind::CancelAdmission => Difference::of::<v1::CancelAdmissionRequest>(stored, sent),
+            StayKind::FeesIn => Difference::of::<v1::UploadFeesRequest>(stored, sent),
+            StayKind::FeesOut => Difference::of::<v1::CancelFeesRequest>(stored, sent),
+            StayKind::Discharge => Difference::of::<v1::DischargeRequest>(stored, sent),
+            StayKind::CancelDischarge => Difference::of::<v1::CancelDischargeRequest>(stored, sent),
+            StayKind::TakeBackUpdate => None,
+        }
+    }
+
+    /// The difference between two requests to settle a stay; `None` when they say the same.
+    pub(crate) fn of_settle_stay(stored: &[u8], sent: &[u8]) -> Option<Difference> {
+        Difference::of::<v1::SettleRequest>(stored, sent)
     }
 
     fn of<M: Message + Default + Serialize>(stored: &[u8], sent: &[u8]) -> Option<Difference> {

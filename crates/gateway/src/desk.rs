@@ -10,6 +10,7 @@ mod holds;
 mod receipts;
 mod registers;
 mod reversal;
+mod stays;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -59,6 +60,17 @@ pub(crate) struct Desk {
     hold_max_s: u64,
     /// Turned once, when the ledger is found stopped.
     stopped: Arc<watch::Sender<bool>>,
+}
+
+/// What a call that may settle asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// To settle a bill that comes whole.
+    Bill,
+    /// To settle a stay.
+    Stay,
+    /// To hold to a quote.
+    Hold,
 }
 
 /// A message that was read: what is stored of it, and what it asks.
@@ -145,6 +157,7 @@ impl Desk {
             family_no: claim.person.family_no.clone(),
             hold_id: hold_id.clone(),
             mdtrt_id: Arc::clone(&claim.visit.mdtrt_id),
+            stay: None,
             booked_at_ms: now_ms(),
             request: bytes.clone(),
         };
@@ -162,7 +175,7 @@ impl Desk {
         self.ledger.submit_settle(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
         let settlement = committed
-            .map_err(|error| self.settle_refusal(error, MessageKind::Settle, &bytes))
+            .map_err(|error| self.settle_refusal(error, Asking::Bill, &bytes))
             .and_then(stored_answer)?;
         Ok((settlement, message))
     }
@@ -214,6 +227,7 @@ impl Desk {
                 return Ok(unknown());
             };
             let receipt = desk.receipt(message.receipt.answer.len(), &key, known_tree_size);
+            let mdtrt_id = message.mdtrt_id.to_string();
             let (infno, state) = match message.kind {
                 MessageKind::Settle => {
                     let booked = desk.booked(&message.receipt.setl_id)?;
@@ -222,6 +236,15 @@ impl Desk {
                 MessageKind::Cancel => ("2305", CANCELLED),
                 MessageKind::Reverse => return reversal::told(&message, receipt),
                 MessageKind::Tombstone => return reversal::told_of_tombstone(&message, receipt),
+                MessageKind::Stay(kind) => {
+                    return Ok(v1::QueryByMsgidResponse {
+                        outcome: BOOKED.to_owned(),
+                        infno: request::stay_infno(kind).to_owned(),
+                        state: desk.stay_state(&key, &message.mdtrt_id)?.to_owned(),
+                        mdtrt_id,
+                        ..Default::default()
+                    });
+                }
                 MessageKind::Hold => return desk.told_of_hold(&message),
                 MessageKind::Correct => return correction::told(&message),
                 // Its key has no hospital, so no hospital's question finds it.
@@ -235,6 +258,7 @@ impl Desk {
                 receipt,
                 correction: None,
                 hold_id: String::new(),
+                mdtrt_id,
             })
         })
         .await?
@@ -389,15 +413,14 @@ impl Desk {
         Refusal::Stopped
     }
 
-    fn settle_refusal(&self, error: SettleError<Refusal>, kind: MessageKind, sent: &[u8]) -> Refusal {
+    fn settle_refusal(&self, error: SettleError<Refusal>, asking: Asking, sent: &[u8]) -> Refusal {
         match error {
             SettleError::Refused(refusal) => refusal,
             SettleError::Conflict { stored_kind, stored_request } => {
-                let difference = match (stored_kind, kind) {
-                    (MessageKind::Settle, MessageKind::Settle) => {
-                        Difference::of_settle(&stored_request, sent)
-                    }
-                    (MessageKind::Hold, MessageKind::Hold) => Difference::of_hold(&stored_request, sent),
+                let difference = match (stored_kind, asking) {
+                    (MessageKind::Settle, Asking::Bill) => Difference::of_settle(&stored_request, sent),
+                    (MessageKind::Settle, Asking::Stay) => Difference::of_settle_stay(&stored_request, sent),
+                    (MessageKind::Hold, Asking::Hold) => Difference::of_hold(&stored_request, sent),
                     _ => None,
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
@@ -406,6 +429,9 @@ impl Desk {
             SettleError::AlreadySettled { setl_id } => {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
+            SettleError::Stay(refusal) => Refusal::Stay(refusal),
+            // A stay that does not stand still is put together again before.
+            SettleError::Moved => Refusal::Busy,
             SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
             SettleError::Hold(unusable) => holds::refusal(unusable),
             SettleError::Stopped => self.stop(),

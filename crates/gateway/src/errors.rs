@@ -4,12 +4,14 @@
 //! `BadRequest` with the fields, `BUSY` adds `RetryInfo`. A fault of the engine says nothing of its insides; they go
 //! to the log, which holds no personal data either. `docs/errors.md` lists every code, and a test keeps it complete.
 
+mod stay;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
 use bedside_claim::Lang;
-use bedside_ledger::{Ended, Ending};
+use bedside_ledger::{Ended, Ending, StayRefusal};
 use bedside_policy::Unresolved;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
@@ -79,8 +81,8 @@ reasons! {
         "correct psn_no or oinfno, or omsgid, and send under the same msgid: nothing was changed";
     /// A cancellation is not undone.
     CancellationStands, "CANCELLATION_STANDS", FailedPrecondition,
-        "the earlier call that a reversal names is a cancellation that arrived, `setl_id`; it stands, since the settlement would not come back as it was",
-        "nothing where it was meant to be cancelled; otherwise settle the bill again under a new msgid";
+        "the earlier call that a reversal names is a cancellation or withdrawal that arrived (of a settlement `setl_id`); it stands, since what it undid would not come back as it was",
+        "nothing where it was meant to be undone; otherwise do again, under a new msgid, what it undid";
     /// The visit is settled.
     AlreadySettled, "ALREADY_SETTLED", FailedPrecondition,
         "the visit has a settlement that was not cancelled, `setl_id`",
@@ -92,6 +94,66 @@ reasons! {
     /// The settlement is cancelled.
     AlreadyCancelled, "ALREADY_CANCELLED", FailedPrecondition,
         "the settlement was cancelled or reversed before, under another msgid, by `setl_id`",
+        "nothing: it is undone";
+    /// Nothing of that number, or not the caller's.
+    StayNotFound, "STAY_NOT_FOUND", NotFound,
+        "there is no such stay, or it belongs to another person or hospital",
+        "check mdtrt_id, psn_no and fixmedins_code; admit the person first (2401)";
+    /// The stay never was.
+    AdmissionCancelled, "ADMISSION_CANCELLED", FailedPrecondition,
+        "the admission was cancelled (2404) or reversed",
+        "admit the person again; the same mdtrt_id may be used";
+    /// A stay stands under the number.
+    AlreadyAdmitted, "ALREADY_ADMITTED", FailedPrecondition,
+        "a stay stands under that mdtrt_id at that hospital",
+        "use it, or cancel its admission (2404); a stay is settled with Settle, not with SettleBill";
+    /// The person is in hospital.
+    PersonInHospital, "PERSON_IN_HOSPITAL", FailedPrecondition,
+        "the person is admitted and not discharged at the hospital `fixmedins_code`; `mdtrt_id` is told where that is the caller's own",
+        "have the person discharged there (2402), or that admission cancelled (2404)";
+    /// The person has left.
+    AlreadyDischarged, "ALREADY_DISCHARGED", FailedPrecondition,
+        "the person is discharged: nothing comes in, goes out or changes any more, and nothing is settled midway",
+        "cancel the discharge (2405) first, or settle the stay";
+    /// The person has not left.
+    NotDischarged, "NOT_DISCHARGED", FailedPrecondition,
+        "the person is not discharged: the stay is not settled as a whole, and there is no discharge to cancel",
+        "discharge the person (2402) first; mid_setl_flag 1 settles a stay that goes on";
+    /// Lines stand in the stay.
+    LinesStand, "LINES_STAND", FailedPrecondition,
+        "`lines` lines stand in the stay, so that its admission is not cancelled",
+        "withdraw the lines (2302) first";
+    /// No line stands that the call could be about.
+    NoLines, "NO_LINES", FailedPrecondition,
+        "no line stands in the stay that is not settled",
+        "upload the lines (2301); nothing where every line is settled";
+    /// A line of that number stands.
+    LineExists, "LINE_EXISTS", FailedPrecondition,
+        "a line `feedetl_sn` stands in the stay already",
+        "number every line of the stay once; withdraw the line (2302) to send it anew";
+    /// No line of that number stands.
+    LineNotFound, "LINE_NOT_FOUND", FailedPrecondition,
+        "no line `feedetl_sn` stands in the stay, to be withdrawn or refunded",
+        "check the number; a refund comes with its charge or after it";
+    /// The line is settled.
+    LineSettled, "LINE_SETTLED", FailedPrecondition,
+        "the line `feedetl_sn` is settled by the mid-stay settlement `setl_id`: it is not withdrawn nor refunded",
+        "cancel that settlement (2305) first";
+    /// A refund names the line.
+    LineRefunded, "LINE_REFUNDED", FailedPrecondition,
+        "the line `feedetl_sn` is refunded by the line `by`, which stands",
+        "withdraw the refund too, or first";
+    /// More lines than a stay may have.
+    TooManyLines, "TOO_MANY_LINES", FailedPrecondition,
+        "the stay would have more than 200,000 lines",
+        "settle the stay in parts";
+    /// A later call stands on the earlier one.
+    LaterCallStands, "LATER_CALL_STANDS", FailedPrecondition,
+        "a later call of the stay stands on the one that is to be reversed",
+        "reverse the later call first";
+    /// What the call did is gone.
+    AlreadyTakenBack, "ALREADY_TAKEN_BACK", FailedPrecondition,
+        "what the call to be reversed did to the stay was cancelled, withdrawn or reversed before",
         "nothing: it is undone";
     /// A correction would have to settle again what cannot be settled any more.
     CannotReadjudicate, "CANNOT_READJUDICATE", FailedPrecondition,
@@ -188,7 +250,7 @@ reasons! {
     /// Not built yet.
     NotImplemented, "NOT_IMPLEMENTED", Unimplemented,
         "the call, or the part of it that was asked for, is not implemented yet",
-        "use SettleBill, PreSettle with a bill, CancelSettlement, Reverse, CorrectSettlement, GetSettlement, ListFees, QueryByMsgid, GetAccumulators or GetPerson";
+        "use SettleBill, the calls of a stay from Admit to Settle, PreSettle, CancelSettlement, Reverse, CorrectSettlement, GetSettlement, ListFees, QueryByMsgid, GetAccumulators or GetPerson";
     /// A defect of the engine or of a pack.
     Fault, "FAULT", Internal,
         "a defect of the engine or of a pack; nothing was booked",
@@ -234,6 +296,10 @@ pub enum Refusal {
         /// By this cancellation or reversal.
         setl_id: String,
     },
+    /// The stay does not take the call.
+    Stay(StayRefusal),
+    /// The earlier call took something of a stay back, and stands.
+    StayCancellationStands,
     /// A settlement that a correction would have to settle again cannot be.
     NotAgain {
         /// The settlement.
@@ -294,7 +360,10 @@ impl Refusal {
             Refusal::Conflict(_) => ErrorReason::MessageConflict,
             Refusal::Reversed { .. } => ErrorReason::MessageReversed,
             Refusal::OtherPerson | Refusal::OtherTransaction { .. } => ErrorReason::OriginalDiffers,
-            Refusal::CancellationStands { .. } => ErrorReason::CancellationStands,
+            Refusal::CancellationStands { .. } | Refusal::StayCancellationStands => {
+                ErrorReason::CancellationStands
+            }
+            Refusal::Stay(refusal) => stay::reason(refusal),
             Refusal::AlreadySettled { .. } => ErrorReason::AlreadySettled,
             Refusal::Blocked { .. } => ErrorReason::BlockedByLater,
             Refusal::AlreadyCancelled { .. } => ErrorReason::AlreadyCancelled,
@@ -351,6 +420,11 @@ impl Refusal {
                     "the earlier call is the cancellation `{setl_id}`, which arrived and stands; settle again under a new msgid"
                 ),
             ),
+            Refusal::StayCancellationStands => Phrase::fixed(
+                "原报文是已到达的撤销，撤销不可冲正，如需恢复请以新 msgid 重新办理",
+                "the earlier call is a cancellation of a step of the stay, which arrived and stands; do the step again under a new msgid",
+            ),
+            Refusal::Stay(refusal) => stay::phrase(refusal),
             Refusal::AlreadySettled { setl_id } => Phrase::made(
                 format!("本次就诊已结算：setl_id `{setl_id}`"),
                 format!("the visit is settled already: setl_id `{setl_id}`"),
@@ -504,6 +578,7 @@ impl From<Refusal> for Status {
             | Refusal::AlreadyCancelled { setl_id } => {
                 metadata.insert("setl_id".to_owned(), setl_id.clone());
             }
+            Refusal::Stay(refusal) => metadata.extend(stay::named(refusal)),
             Refusal::NotAgain { setl_id, because } => {
                 metadata.insert("setl_id".to_owned(), setl_id.clone());
                 metadata.insert("because".to_owned(), because.reason().code().to_owned());

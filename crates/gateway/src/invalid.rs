@@ -145,7 +145,7 @@ invalid_codes! {
     /// An identity of the national answer does not hold.
     IdentityMismatch, "identity_mismatch", "send the national answer as it came";
     /// A mid-stay settlement.
-    MidSettlement, "mid_settlement_unsupported", "settle at discharge; mid-stay settlement is not supported yet";
+    MidSettlement, "mid_settlement_unsupported", "admit the person (2401) and settle the stay midway with Settle; a bill that comes whole is settled at discharge";
     /// A page token that is not of this listing.
     WrongToken, "wrong_token", "send next_page_token as it came, with the same other fields, or begin with an empty one";
     /// A way of settling that the engine does not know yet.

@@ -18,6 +18,7 @@ mod person;
 mod prior;
 mod proc_info;
 mod reverse;
+mod stay;
 pub(crate) mod verbatim;
 mod visit;
 
@@ -34,7 +35,10 @@ pub(crate) use self::list_fees::wrong_token;
 pub use self::list_fees::{FeePage, PageStart, list_fees};
 pub use self::national_cancel::NationalCancel;
 pub use self::prior::prior;
+pub(crate) use self::reverse::stay_infno;
 pub use self::reverse::{Reversal, Reversible, reverse};
+pub(crate) use self::stay::{OPEN_END, so_far};
+pub use self::stay::{StayCall, Withdrawn, admit, stay, upload, withdraw};
 
 use self::fields::{AREA, Charset, ID, Place, Reader, TextForm};
 use crate::invalid::{InvalidCode, InvalidMessage, Phrase};
@@ -80,6 +84,28 @@ const FIXMEDINS_CODE: TextForm = TextForm::up_to(Charset::Alphanumeric, 30);
 /// add up (identities I4, I5), a national answer that cannot be read, says that it failed, or whose identities (I1 to I4,
 /// I6 to I9, I12) do not hold.
 pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), InvalidMessage> {
+    read_bill(request, MidStay::Refused)
+}
+
+/// The claim of a bill that was put together from the calls of a stay, as [`settle`]; it may be of the stay so far.
+///
+/// # Errors
+/// As [`settle`].
+pub fn settle_stay(bill: &v1::SettleBillRequest) -> Result<(Envelope, Claim), InvalidMessage> {
+    read_bill(bill, MidStay::Taken)
+}
+
+/// Whether a bill may be that of a stay which goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MidStay {
+    Taken,
+    Refused,
+}
+
+fn read_bill(
+    request: &v1::SettleBillRequest,
+    mid_stay: MidStay,
+) -> Result<(Envelope, Claim), InvalidMessage> {
     let mut reader = Reader::default();
     let plain = verbatim::plain(&mut reader, request);
     let request = plain.as_ref();
@@ -96,7 +122,7 @@ pub fn settle(request: &v1::SettleBillRequest) -> Result<(Envelope, Claim), Inva
         .map(|lines| fees::join(&mut reader, &request.national_fees, lines))
         .unwrap_or_default();
     reader.optional_text(Place::Top, "hold_id", &request.hold_id, ID);
-    let data = settle_data(&mut reader, request.data.as_ref());
+    let data = settle_data(&mut reader, request.data.as_ref(), mid_stay);
     let medfee_sumamt = data.as_ref().map(|(_, medfee_sumamt)| *medfee_sumamt);
     let bill = lines::bill(&mut reader, request, lines, medfee_sumamt);
     let without_basic = request.data.as_ref().is_some_and(|data| data.pub_setl_flag == "0");
@@ -242,8 +268,12 @@ fn envelope_optional(reader: &mut Reader, header: Option<&v1::Header>) {
 }
 
 fn envelope(reader: &mut Reader, header: Option<&v1::Header>) -> Option<Envelope> {
-    let header = reader.node("header", header)?;
-    let place = Place::Node("header");
+    envelope_at(reader, "header", header)
+}
+
+fn envelope_at(reader: &mut Reader, node: &'static str, header: Option<&v1::Header>) -> Option<Envelope> {
+    let header = reader.node(node, header)?;
+    let place = Place::Node(node);
     let msgid = reader.text(place, "msgid", &header.msgid, MSGID);
     let fixmedins_code = reader.text(place, "fixmedins_code", &header.fixmedins_code, FIXMEDINS_CODE);
     reader.optional_text(place, "opter", &header.opter, TextForm::up_to(Charset::Text, 30));
@@ -257,6 +287,7 @@ fn envelope(reader: &mut Reader, header: Option<&v1::Header>) -> Option<Envelope
 fn settle_data(
     reader: &mut Reader,
     data: Option<&v1::SettleData>,
+    mid_stay: MidStay,
 ) -> Option<(AccountUse, bedside_claim::Money)> {
     let data = reader.node("data", data)?;
     let place = Place::Node("data");
@@ -266,8 +297,12 @@ fn settle_data(
         reader.fault(place, "psn_setlway", InvalidCode::NotSupported, &data.psn_setlway, allowed);
     }
     let account = reader.flag(place, "acct_used_flag", &data.acct_used_flag);
-    if reader.optional_flag(place, "mid_setl_flag", &data.mid_setl_flag) == Some(true) {
-        let allowed = Phrase::fixed("0：尚不支持中途结算", "0: mid-stay settlement is not supported yet");
+    let is_mid_stay = reader.optional_flag(place, "mid_setl_flag", &data.mid_setl_flag) == Some(true);
+    if is_mid_stay && mid_stay == MidStay::Refused {
+        let allowed = Phrase::fixed(
+            "0：中途结算须先办理入院（2401）并用 Settle",
+            "0: a stay is settled midway by Settle, after Admit",
+        );
         reader.fault(place, "mid_setl_flag", InvalidCode::MidSettlement, &data.mid_setl_flag, allowed);
     }
     reader.optional_text(place, "invono", &data.invono, TextForm::up_to(Charset::Text, 50));

@@ -2,6 +2,8 @@
 //!
 //! Spans carry the call, `fixmedins_code` and `msgid`, never anything of the person.
 
+mod batches;
+
 use std::time::Duration;
 
 use tokio_stream::Empty;
@@ -58,6 +60,10 @@ fn span(call: &'static str, header: Option<&v1::Header>) -> tracing::Span {
         .map_or_else(|| span_of(call, "", ""), |header| span_of(call, &header.fixmedins_code, &header.msgid))
 }
 
+fn span_of_stay(call: &'static str, stay: Option<&v1::StayReference>) -> tracing::Span {
+    span(call, stay.and_then(|stay| stay.header.as_ref()))
+}
+
 fn span_of(call: &'static str, fixmedins_code: &str, msgid: &str) -> tracing::Span {
     // The texts are the sender's and not checked yet, so they are shortened and escaped.
     let fixmedins_code = crate::invalid::escaped(fixmedins_code);
@@ -96,6 +102,13 @@ impl BedsideService for Service {
         // One that binds is booked: past the deadline its outcome is not known, which the desk tells.
         if !request.hold_until.is_empty() {
             return Ok(Response::new(traced(span, self.desk.hold(request, deadline)).await?));
+        }
+        if let Some(v1::pre_settle_request::Subject::Stay(stay)) = request.subject {
+            let call = async {
+                let quote = self.desk.pre_settle_stay(stay, request.data, request.national).await?;
+                Ok(v1::PreSettleResponse { settlement: Some(quote), hold_id: String::new() })
+            };
+            return within(deadline, traced(span, call)).await;
         }
         within(deadline, traced(span, self.desk.pre_settle(request))).await
     }
@@ -187,61 +200,93 @@ impl BedsideService for Service {
         within(deadline, call).await
     }
 
-    async fn admit(&self, _: Request<v1::AdmitRequest>) -> Result<Response<v1::AdmitResponse>, Status> {
-        not_implemented("Admit (2401)")
+    async fn admit(&self, request: Request<v1::AdmitRequest>) -> Result<Response<v1::AdmitResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span("Admit", request.header.as_ref());
+        Ok(Response::new(traced(span, self.desk.admit(request, deadline)).await?))
     }
 
     async fn update_admission(
         &self,
-        _: Request<v1::UpdateAdmissionRequest>,
+        request: Request<v1::UpdateAdmissionRequest>,
     ) -> Result<Response<v1::UpdateAdmissionResponse>, Status> {
-        not_implemented("UpdateAdmission (2403)")
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span_of_stay("UpdateAdmission", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.update_admission(request, deadline)).await?))
     }
 
     async fn cancel_admission(
         &self,
-        _: Request<v1::CancelAdmissionRequest>,
+        request: Request<v1::CancelAdmissionRequest>,
     ) -> Result<Response<v1::CancelAdmissionResponse>, Status> {
-        not_implemented("CancelAdmission (2404)")
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span_of_stay("CancelAdmission", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.cancel_admission(request, deadline)).await?))
     }
 
     async fn upload_fees(
         &self,
-        _: Request<v1::UploadFeesRequest>,
+        request: Request<v1::UploadFeesRequest>,
     ) -> Result<Response<v1::UploadFeesResponse>, Status> {
-        not_implemented("UploadFees (2301)")
-    }
-
-    async fn stream_fees(
-        &self,
-        _: Request<Streaming<v1::StreamFeesRequest>>,
-    ) -> Result<Response<v1::StreamFeesResponse>, Status> {
-        not_implemented("StreamFees (2301)")
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span_of_stay("UploadFees", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.upload_fees(request, deadline)).await?))
     }
 
     async fn cancel_fees(
         &self,
-        _: Request<v1::CancelFeesRequest>,
+        request: Request<v1::CancelFeesRequest>,
     ) -> Result<Response<v1::CancelFeesResponse>, Status> {
-        not_implemented("CancelFees (2302)")
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span_of_stay("CancelFees", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.cancel_fees(request, deadline)).await?))
     }
 
     async fn discharge(
         &self,
-        _: Request<v1::DischargeRequest>,
+        request: Request<v1::DischargeRequest>,
     ) -> Result<Response<v1::DischargeResponse>, Status> {
-        not_implemented("Discharge (2402)")
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span_of_stay("Discharge", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.discharge(request, deadline)).await?))
     }
 
     async fn cancel_discharge(
         &self,
-        _: Request<v1::CancelDischargeRequest>,
+        request: Request<v1::CancelDischargeRequest>,
     ) -> Result<Response<v1::CancelDischargeResponse>, Status> {
-        not_implemented("CancelDischarge (2405)")
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span_of_stay("CancelDischarge", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.cancel_discharge(request, deadline)).await?))
     }
 
-    async fn settle(&self, _: Request<v1::SettleRequest>) -> Result<Response<v1::SettleResponse>, Status> {
-        not_implemented("Settle (2304)")
+    async fn stream_fees(
+        &self,
+        request: Request<Streaming<v1::StreamFeesRequest>>,
+    ) -> Result<Response<v1::StreamFeesResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let gathered =
+            tokio::time::timeout_at(deadline.instant(), batches::gather(request.into_inner())).await;
+        let request = gathered.unwrap_or(Err(Refusal::DeadlineBeforeCommit.into()))?;
+        let span = span_of_stay("StreamFees", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.stream_fees(request, deadline)).await?))
+    }
+
+    async fn settle(
+        &self,
+        request: Request<v1::SettleRequest>,
+    ) -> Result<Response<v1::SettleResponse>, Status> {
+        let deadline = Deadline::of(request.metadata(), self.caps.settle);
+        let request = request.into_inner();
+        let span = span_of_stay("Settle", request.stay.as_ref());
+        Ok(Response::new(traced(span, self.desk.settle_stay(request, deadline)).await?))
     }
 
     async fn reconcile_totals(

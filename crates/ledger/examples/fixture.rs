@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             family_no: Some("F1".into()),
             hold_id: None,
             mdtrt_id: format!("V{number}").into(),
+            stay: None,
             booked_at_ms: 1_774_929_600_000 + number * 1_000,
             request: format!("结算 {number}").into_bytes(),
         };

@@ -64,6 +64,7 @@ fn event(number: u64) -> SettleEvent {
         family_no: None,
         hold_id: None,
         mdtrt_id: format!("V{number:018}").into(),
+        stay: None,
         booked_at_ms: 1_780_000_000_000,
         request: vec![7; 900],
     }

@@ -21,6 +21,8 @@ use crate::rows::{
     family_prefix, message_key, person_prefix, settlement_key, visit_key,
 };
 use crate::segments::ReadError;
+use crate::stay::rows::StayKey;
+use crate::stay::{StayPart, booking as stays};
 use crate::tables::{RowChanges, Rows, TablesError};
 
 /// Why a record cannot be folded.
@@ -130,6 +132,12 @@ pub(crate) fn blocked_by(
             by = by.max(Some(latest));
         }
     }
+    if by.is_none() && record.part.is_some() {
+        // Parts of a stay are in its order too, whatever their years.
+        let key = StayKey::at(&record.message, &record.mdtrt_id);
+        let last = stays::stay(rows, &key)?.map_or(0, |stay| stay.settled_up_to());
+        by = (last > record.sequence).then_some(last);
+    }
     Ok(by)
 }
 
@@ -170,6 +178,7 @@ pub(crate) fn changes_of(
         }
         Entry::Tombstone { .. } => {}
         Entry::Register { rows: brought } => register::changes(rows, record, brought, &mut changes)?,
+        Entry::Stay(change) => stays::moved(rows, record, change, position, &mut changes)?,
     }
     if let Some(barred) = record.bars() {
         let key = message_key(&barred)?;
@@ -194,7 +203,12 @@ fn settled(
     if visit(rows, &record.message, &record.mdtrt_id)?.is_some() {
         return Err(contradiction("a visit is settled twice"));
     }
-    changes.insert(visit_row_key(record)?, Some(encode_visit(record.sequence)));
+    if record.part != Some(StayPart::MidStay) {
+        changes.insert(visit_row_key(record)?, Some(encode_visit(record.sequence)));
+    }
+    if let Some(part) = record.part {
+        stays::settled(rows, record, part, changes)?;
+    }
     let mut buckets = changed_buckets(rows, record)?;
     let mut before = BTreeMap::new();
     for (bucket, row) in &mut buckets {
@@ -217,11 +231,16 @@ fn undone(
     let standing = visit(rows, &record.message, &record.mdtrt_id)?;
     let mut buckets = changed_buckets(rows, record)?;
     let mut row = settlement(rows, of)?.ok_or(contradiction("a cancelled settlement is missing"))?;
-    if row.undone.is_some() || standing != Some(of) || !row.before.keys().eq(buckets.keys()) {
+    // What is settled mid-stay has no row of the visit; the stay's row has it.
+    let is_standing = record.part == Some(StayPart::MidStay) || standing == Some(of);
+    if row.undone.is_some() || !is_standing || !row.before.keys().eq(buckets.keys()) {
         return Err(contradiction("a settlement that does not stand is cancelled"));
     }
-    if !planted::is("cancel-keeps-visit") {
+    if record.part != Some(StayPart::MidStay) && !planted::is("cancel-keeps-visit") {
         changes.insert(visit_row_key(record)?, None);
+    }
+    if let Some(part) = record.part {
+        stays::unsettled(rows, record, (of, part), changes)?;
     }
     for (bucket, standing) in &mut buckets {
         if standing.latest != of {

@@ -17,7 +17,7 @@ use bedside_claim::{AccumulatorChange, Money, Overflow, Owner};
 use crate::booking::{self, BookingError};
 use crate::event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, PersonKey,
-    Posting, ReverseEvent, SettleEvent, Status, sequence_of, setl_id_of,
+    Posting, Receipt, ReverseEvent, SettleEvent, Status, sequence_of, setl_id_of,
 };
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
@@ -186,6 +186,7 @@ impl Group<'_> {
         {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
         }
+        self.settles_stay((&event.message, &event.mdtrt_id), &event.person, event.stay.as_ref())?;
         if !self.is_ample {
             return Err(SettleError::DiskNearlyFull);
         }
@@ -195,9 +196,12 @@ impl Group<'_> {
             .map_err(|_| SettleError::Panicked)?
             .map_err(SettleError::Refused)?;
         check_decision(&decision, event.family_no.as_ref())?;
+        let (part, bill) = event.stay.map_or((None, Vec::new()), |stay| (Some(stay.part), stay.bill));
         self.book(Record {
             sequence: assigned.sequence,
             entry: Entry::Settlement,
+            part,
+            bill,
             message: event.message,
             person: event.person,
             mdtrt_id: event.mdtrt_id,
@@ -208,7 +212,6 @@ impl Group<'_> {
             accumulators: decision.accumulators,
             request: event.request,
             answer: Arc::from(decision.answer),
-            bill: Vec::new(),
             salt: None,
         })
         .map_err(SettleError::from)
@@ -271,21 +274,8 @@ impl Group<'_> {
         decide: impl Fn(Option<&BookedSettlement>, &Assigned) -> Result<Vec<u8>, E>,
     ) -> Result<Committed, ReverseError<E>> {
         event.check()?;
-        if let Some((kind, stored)) = self.stored(&event.message)? {
-            return match kind {
-                MessageKind::Tombstone => {
-                    Err(ReverseError::Reversed { by: Arc::clone(&stored.message.msgid) })
-                }
-                MessageKind::Reverse if stored.request == event.request => {
-                    Ok(Committed::Replayed(stored.receipt()))
-                }
-                stored_kind => {
-                    Err(ReverseError::Conflict { stored_kind, stored_request: stored.request.clone() })
-                }
-            };
-        }
-        if event.omsgid == event.message.msgid {
-            return Err(ReverseError::Itself);
+        if let Some(receipt) = self.repeated_reversal(&event)? {
+            return Ok(Committed::Replayed(receipt));
         }
         let settlement = match self.stored(&event.original())? {
             None => None,
@@ -306,7 +296,7 @@ impl Group<'_> {
             }
             None => {
                 let omsgid = Arc::clone(&event.omsgid);
-                (Entry::Tombstone { omsgid }, nothing_of(event.message.clone(), event.person))
+                (Entry::Tombstone { omsgid }, Record::nothing_of(event.message.clone(), event.person))
             }
         };
         self.book(Record {
@@ -349,9 +339,29 @@ impl Group<'_> {
             entry: Entry::Register { rows },
             booked_at_ms,
             request,
-            ..nothing_of(message, nobody)
+            ..Record::nothing_of(message, nobody)
         })?;
         Ok(Registered::New { receipt: booked.receipt().clone(), rows: count })
+    }
+
+    /// The answer to a reversal that was booked before; nothing for a new one.
+    pub(crate) fn repeated_reversal<E>(
+        &self,
+        event: &ReverseEvent,
+    ) -> Result<Option<Receipt>, ReverseError<E>> {
+        match self.stored(&event.message)? {
+            None if event.omsgid == event.message.msgid => Err(ReverseError::Itself),
+            None => Ok(None),
+            Some((MessageKind::Tombstone, stored)) => {
+                Err(ReverseError::Reversed { by: Arc::clone(&stored.message.msgid) })
+            }
+            Some((MessageKind::Reverse, stored)) if stored.request == event.request => {
+                Ok(Some(stored.receipt()))
+            }
+            Some((stored_kind, stored)) => {
+                Err(ReverseError::Conflict { stored_kind, stored_request: stored.request.clone() })
+            }
+        }
     }
 
     /// The settlement that an earlier call booked, where a reversal may undo it.
@@ -512,26 +522,6 @@ fn no_mirror(_: Overflow) -> ReadError {
     ReadError::Tables(TablesError::Contradiction("an amount has no mirror"))
 }
 
-/// A record that changes nothing.
-fn nothing_of(message: MessageKey, person: PersonKey) -> Record {
-    Record {
-        sequence: 0,
-        entry: Entry::Settlement,
-        message,
-        person,
-        mdtrt_id: Arc::from(""),
-        booked_at_ms: 0,
-        benefit_year: 0,
-        medfee_sumamt: Money::ZERO,
-        postings: Vec::new(),
-        accumulators: Vec::new(),
-        request: Vec::new(),
-        answer: Arc::from([]),
-        bill: Vec::new(),
-        salt: None,
-    }
-}
-
 /// What undoes a settlement, still under the settlement's own message.
 fn mirror_of(settlement: &Record) -> Result<Record, Overflow> {
     let negated = |posting: &Posting| {
@@ -547,6 +537,7 @@ fn mirror_of(settlement: &Record) -> Result<Record, Overflow> {
             .filter(|_| !planted::is("cancel-keeps-accumulators"))
             .map(AccumulatorChange::reversed)
             .collect(),
+        // The bill stands with the settlement.
         bill: Vec::new(),
         ..settlement.clone()
     })

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bedside_claim::{AccumulatorChange, Money};
 
 use crate::codec::{TooLarge, check_text};
+use crate::stay::{StayKind, StayPart};
 
 /// Names one call of a hospital: the scope in which a `msgid` means one thing for ever.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +66,8 @@ pub struct SettleEvent {
     pub hold_id: Option<Arc<str>>,
     /// The visit (`mdtrt_id`), settled at most once at a time per tenant and hospital.
     pub mdtrt_id: Arc<str>,
+    /// The stay that it settles, as it was read; nothing for a bill that came whole.
+    pub stay: Option<SettledStay>,
     /// When, in milliseconds since 1970-01-01 UTC; stamped by the shell, the ledger has no clock.
     pub booked_at_ms: i64,
     /// The canonical bytes of the content: the same content is the same bytes.
@@ -84,6 +87,17 @@ impl fmt::Debug for SettleEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SettleEvent").field("message", &self.message).finish_non_exhaustive()
     }
+}
+
+/// A stay that is to be settled, put together from its records.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SettledStay {
+    /// Which part of it.
+    pub part: StayPart,
+    /// [`StandingStay::version`](crate::StandingStay::version) of what was put together.
+    pub version: u64,
+    /// The canonical bytes of the whole bill, as if it had come in one call.
+    pub bill: Vec<u8>,
 }
 
 /// Asks to cancel one booked settlement.
@@ -260,6 +274,8 @@ pub enum MessageKind {
     Reverse,
     /// It had not arrived when it was reversed, and is refused for ever.
     Tombstone,
+    /// It asked something of a stay.
+    Stay(StayKind),
     /// It asked to hold to a quote.
     Hold,
     /// It asked to correct a settlement.
@@ -273,6 +289,8 @@ pub enum MessageKind {
 pub struct MessageRecord {
     /// What it asked for.
     pub kind: MessageKind,
+    /// The visit that it was about; empty of a tombstone.
+    pub mdtrt_id: Arc<str>,
     /// Its content; of a tombstone the content of the reversal that made it.
     pub request: Vec<u8>,
     /// What it was answered; of a tombstone what that reversal was answered.
@@ -330,6 +348,8 @@ pub struct BookedSettlement {
     pub postings: Vec<Posting>,
     /// What it changed.
     pub accumulators: Vec<AccumulatorChange>,
+    /// Which part of a stay it settles; nothing for a bill that came whole.
+    pub part: Option<StayPart>,
     /// Its answer.
     pub answer: Arc<[u8]>,
     /// When, in milliseconds since 1970-01-01 UTC.

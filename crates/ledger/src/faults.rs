@@ -95,6 +95,7 @@ fn event(number: u32) -> SettleEvent {
         family_no: None,
         hold_id: None,
         mdtrt_id: format!("v{number}").into(),
+        stay: None,
         booked_at_ms: 0,
         request: format!("request {number}").into_bytes(),
     }

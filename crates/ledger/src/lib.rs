@@ -19,6 +19,9 @@
 //! **Reversal.** Whoever does not know whether a call arrived reverses it: what it booked is undone, and where it never
 //! arrived its message gets a *tombstone*, so that it is refused whenever it comes.
 //!
+//! **Stays.** Admission, lines in and out, discharge and their cancellations move a stay from state to state; its settlement
+//! is one more step, and counts for the lines that stood when it was booked, neither more nor fewer.
+//!
 //! **Errors.** After the first failed write or sync nothing is retried, because the kernel reports a failed write-back
 //! once and drops the pages: the ledger stops, every command is answered `Stopped`, and what was on its way is unknown
 //! until the ledger is opened again. A write past [`LedgerConfig::write_deadline`] is a failed one. On a disk that is
@@ -39,6 +42,7 @@
 //!     family_no: None,
 //!     hold_id: None,
 //!     mdtrt_id: "V1".into(),
+//!     stay: None,
 //!     booked_at_ms: 1_780_000_000_000,
 //!     request: b"the canonical content".to_vec(),
 //! };
@@ -91,6 +95,7 @@ mod seen;
 mod segments;
 mod shared;
 mod source;
+mod stay;
 mod store;
 mod tables;
 mod tree;
@@ -103,7 +108,7 @@ pub use copy::{Copied, CopyError, Point, copy_ledger};
 pub use correction::{Correction, NetChange, Turn, Version};
 pub use event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, MessageRecord,
-    PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, Status,
+    PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, SettledStay, Status,
 };
 pub use evidence::{Evidence, Tree};
 pub use frame::Position;
@@ -122,6 +127,9 @@ pub use scan::{Records, read_journal};
 pub use seen::{Reserved, Seen};
 pub use segments::{Damage, ReadError};
 pub use shared::{Health, LedgerConfig};
+pub use stay::command::{AssignedStay, StayError, StayEvent, StayLines, StayUndone};
+pub use stay::read::{StandingBatch, StandingStay};
+pub use stay::{STAY_LINES_MAX, StayChange, StayKind, StayLine, StayPart, StayRefusal, StayState};
 pub use tables::TablesError;
 pub use tree::Leaves;
 pub use verify::{Broken, Verification, VerifyError, verify_journal};

@@ -4,6 +4,7 @@
 //! disagree; its time is the record's. `docs/progress.md` has the list.
 
 use crate::record::{Entry, Record};
+use crate::stay::{StayKind, StayPart};
 
 /// One of the twelve things that can happen to a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,10 +117,21 @@ impl Node {
 impl Record {
     /// The nodes that this record takes its claim through, in order; none for a record of no claim.
     pub fn nodes(&self) -> &'static [Node] {
-        match self.entry {
+        match &self.entry {
+            Entry::Settlement if self.part == Some(StayPart::MidStay) => &[Node::InterimSettled],
+            Entry::Settlement if self.part.is_some() => &[Node::Settled],
             // One call brings the whole stay.
             Entry::Settlement => &[Node::Opened, Node::FeesIn, Node::Discharged, Node::Settled],
             Entry::Cancellation { .. } | Entry::Reversal { .. } => &[Node::Undone],
+            Entry::Stay(change) => match change.kind {
+                StayKind::Admit => &[Node::Opened],
+                StayKind::Update | StayKind::TakeBackUpdate => &[Node::Changed],
+                StayKind::CancelAdmission => &[Node::Withdrawn],
+                StayKind::FeesIn => &[Node::FeesIn],
+                StayKind::FeesOut => &[Node::FeesOut],
+                StayKind::Discharge => &[Node::Discharged],
+                StayKind::CancelDischarge => &[Node::DischargeWithdrawn],
+            },
             Entry::Hold(_) => &[Node::Held],
             Entry::Correction(_) => &[Node::Corrected],
             Entry::Tombstone { .. } | Entry::Register { .. } => &[],

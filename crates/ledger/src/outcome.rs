@@ -11,6 +11,7 @@ use crate::codec::TooLarge;
 use crate::event::MessageKind;
 use crate::holds::Ended;
 use crate::segments::ReadError;
+use crate::stay::StayRefusal;
 
 /// The queue is full. Nothing happened and nothing will: the command may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,12 @@ pub enum SettleError<E> {
     /// The hold that the settlement names is not one that it can be booked within.
     #[error(transparent)]
     Hold(Unusable),
+    /// The stay that is settled does not take a settlement, or one stands under the number of a bill that came whole.
+    #[error(transparent)]
+    Stay(StayRefusal),
+    /// The stay has moved since its bill was put together: put it together again.
+    #[error("the stay has moved")]
+    Moved,
     /// The disk is nearly full: what is left is for cancellations. Nothing was booked.
     #[error("the disk is nearly full, no settlement is booked")]
     DiskNearlyFull,
@@ -209,6 +216,12 @@ pub enum ReverseError<E> {
         /// The cancellation.
         setl_id: Arc<str>,
     },
+    /// The earlier call took something of a stay back, and stands.
+    #[error("what the earlier call took back of the stay stays so")]
+    StayCancellationStands,
+    /// The stay does not let the earlier call be taken back.
+    #[error(transparent)]
+    Stay(StayRefusal),
     /// The settlement is cancelled or reversed under another message.
     #[error("settlement is already cancelled by `{by}`")]
     AlreadyCancelled {

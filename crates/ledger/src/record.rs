@@ -16,6 +16,7 @@ use crate::event::{
 };
 use crate::holds::{HoldTerms, hold_id_of};
 use crate::register::{RegisterRow, decode_rows, encode_rows};
+use crate::stay::{StayChange, StayPart};
 
 /// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
@@ -31,6 +32,7 @@ const SETTLEMENT: u8 = 1;
 const CANCELLATION: u8 = 2;
 const REVERSAL: u8 = 3;
 const TOMBSTONE: u8 = 4;
+const STAY: u8 = 5;
 const HOLD: u8 = 6;
 const CORRECTION: u8 = 7;
 const REGISTER: u8 = 8;
@@ -56,6 +58,8 @@ pub enum Entry {
         /// The `msgid` of that call, of the same hospital.
         omsgid: Arc<str>,
     },
+    /// Moves a stay.
+    Stay(StayChange),
     /// A quote that binds: books nothing, and reserves what it would use up.
     Hold(Box<HoldTerms>),
     /// New versions of settlements. The record's own postings are the sum of their differences; its accumulator changes
@@ -75,10 +79,18 @@ impl Entry {
             Entry::Cancellation { of } | Entry::Reversal { of } => Some(*of),
             Entry::Settlement
             | Entry::Tombstone { .. }
+            | Entry::Stay(_)
             | Entry::Hold(_)
             | Entry::Correction(_)
             | Entry::Register { .. } => None,
         }
+    }
+}
+
+impl Entry {
+    /// Whether a record of it can be of a part of a stay.
+    fn has_part(&self) -> bool {
+        matches!(self, Entry::Settlement | Entry::Cancellation { .. } | Entry::Reversal { .. })
     }
 }
 
@@ -99,6 +111,8 @@ pub struct Record {
     pub booked_at_ms: i64,
     /// The year in which the settlement stands in the person's order.
     pub benefit_year: i16,
+    /// Which part of a stay it settles, or undoes the settlement of; nothing for all that is of a whole bill.
+    pub part: Option<StayPart>,
     /// What the hospital is owed by this record; negative in a cancellation of a positive bill.
     pub medfee_sumamt: Money,
     /// Who bears it; sums to `medfee_sumamt`.
@@ -109,7 +123,7 @@ pub struct Record {
     pub request: Vec<u8>,
     /// The answer.
     pub answer: Arc<[u8]>,
-    /// The canonical bytes of a held bill, where the request does not hold it; empty in all other records.
+    /// The canonical bytes of the bill that was settled or held, where the request does not hold it; else empty.
     pub bill: Vec<u8>,
     /// What its leaf in the tree is salted with; nothing in records of before there was a tree.
     pub salt: Option<[u8; 32]>,
@@ -125,6 +139,27 @@ impl fmt::Debug for Record {
 }
 
 impl Record {
+    /// A record that changes nothing, for what has no more to say.
+    pub(crate) fn nothing_of(message: MessageKey, person: PersonKey) -> Record {
+        Record {
+            sequence: 0,
+            entry: Entry::Settlement,
+            message,
+            person,
+            mdtrt_id: Arc::from(""),
+            booked_at_ms: 0,
+            benefit_year: 0,
+            part: None,
+            medfee_sumamt: Money::ZERO,
+            postings: Vec::new(),
+            accumulators: Vec::new(),
+            request: Vec::new(),
+            answer: Arc::from([]),
+            bill: Vec::new(),
+            salt: None,
+        }
+    }
+
     /// The identifier of this settlement, or of what undoes one; of a hold its `hold_id`.
     pub fn setl_id(&self) -> Arc<str> {
         match self.entry {
@@ -139,6 +174,8 @@ impl Record {
             Entry::Settlement => MessageKind::Settle,
             Entry::Cancellation { .. } => MessageKind::Cancel,
             Entry::Reversal { .. } | Entry::Tombstone { .. } => MessageKind::Reverse,
+            Entry::Stay(StayChange { reverses: Some(_), .. }) => MessageKind::Reverse,
+            Entry::Stay(StayChange { kind, .. }) => MessageKind::Stay(kind),
             Entry::Hold(_) => MessageKind::Hold,
             Entry::Correction(_) => MessageKind::Correct,
             Entry::Register { .. } => MessageKind::Register,
@@ -193,7 +230,7 @@ impl Record {
     /// What became of a message of that kind whose row names this record.
     pub(crate) fn into_message(self, kind: MessageKind) -> MessageRecord {
         let receipt = self.receipt();
-        MessageRecord { kind, request: self.request, receipt }
+        MessageRecord { kind, mdtrt_id: self.mdtrt_id, request: self.request, receipt }
     }
 
     pub(crate) fn into_settlement(self, status: Status) -> BookedSettlement {
@@ -207,6 +244,7 @@ impl Record {
             medfee_sumamt: self.medfee_sumamt,
             postings: self.postings,
             accumulators: self.accumulators,
+            part: self.part,
             answer: self.answer,
             booked_at_ms: self.booked_at_ms,
             version: 1,
@@ -221,38 +259,9 @@ impl Record {
     /// [`TooLarge`] when a text is longer than [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX) or the whole longer than
     /// [`PAYLOAD_BYTES_MAX`].
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
-        let mut out = Encoder::with(match (&self.salt, &self.entry) {
-            (Some(_), _) | (None, Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. }) => VERSION,
-            (None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
-            (None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
-        });
-        match &self.entry {
-            Entry::Settlement => out.u8(SETTLEMENT),
-            Entry::Cancellation { of } => {
-                out.u8(CANCELLATION);
-                out.u64(*of);
-            }
-            Entry::Reversal { of } => {
-                out.u8(REVERSAL);
-                out.u64(*of);
-            }
-            Entry::Tombstone { omsgid } => {
-                out.u8(TOMBSTONE);
-                out.text("omsgid", omsgid)?;
-            }
-            Entry::Hold(terms) => {
-                out.u8(HOLD);
-                terms.encode(&mut out)?;
-            }
-            Entry::Correction(correction) => {
-                out.u8(CORRECTION);
-                correction.encode(&mut out)?;
-            }
-            Entry::Register { rows } => {
-                out.u8(REGISTER);
-                encode_rows(&mut out, rows)?;
-            }
-        }
+        let version = self.version();
+        let mut out = Encoder::with(version);
+        self.encode_entry(version, &mut out)?;
         out.i64(self.booked_at_ms);
         out.i16(self.benefit_year);
         out.i64(self.medfee_sumamt.units());
@@ -277,6 +286,53 @@ impl Record {
         Ok(bytes)
     }
 
+    /// The one of now, but for records of before there was a salt, which are what they were.
+    fn version(&self) -> u8 {
+        match (&self.salt, &self.entry) {
+            (None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
+            (None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
+            _ => VERSION,
+        }
+    }
+
+    fn encode_entry(&self, version: u8, out: &mut Encoder) -> Result<(), TooLarge> {
+        match &self.entry {
+            Entry::Settlement => out.u8(SETTLEMENT),
+            Entry::Cancellation { of } => {
+                out.u8(CANCELLATION);
+                out.u64(*of);
+            }
+            Entry::Reversal { of } => {
+                out.u8(REVERSAL);
+                out.u64(*of);
+            }
+            Entry::Tombstone { omsgid } => {
+                out.u8(TOMBSTONE);
+                out.text("omsgid", omsgid)?;
+            }
+            Entry::Stay(change) => {
+                out.u8(STAY);
+                change.encode(out)?;
+            }
+            Entry::Hold(terms) => {
+                out.u8(HOLD);
+                terms.encode(out)?;
+            }
+            Entry::Correction(correction) => {
+                out.u8(CORRECTION);
+                correction.encode(out)?;
+            }
+            Entry::Register { rows } => {
+                out.u8(REGISTER);
+                encode_rows(out, rows)?;
+            }
+        }
+        if version == VERSION && self.entry.has_part() {
+            StayPart::encode(self.part, out);
+        }
+        Ok(())
+    }
+
     /// The record of a payload.
     ///
     /// # Errors
@@ -296,11 +352,14 @@ impl Record {
             }
             (VERSION | VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
             (VERSION | VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
+            (VERSION, STAY) => Entry::Stay(StayChange::decode(&mut input)?),
             (VERSION, HOLD) => Entry::Hold(Box::new(HoldTerms::decode(&mut input)?)),
             (VERSION, CORRECTION) => Entry::Correction(Box::new(Correction::decode(&mut input)?)),
             (VERSION, REGISTER) => Entry::Register { rows: decode_rows(&mut input)? },
             _ => return Err(Malformed("entry")),
         };
+        let has_part = version == VERSION && entry.has_part();
+        let part = if has_part { StayPart::decode(&mut input)? } else { None };
         let booked_at_ms = input.i64("booked_at_ms")?;
         let benefit_year = input.i16("benefit_year")?;
         let medfee_sumamt = Money::from_units(input.i64("medfee_sumamt")?);
@@ -328,6 +387,7 @@ impl Record {
             mdtrt_id,
             booked_at_ms,
             benefit_year,
+            part,
             medfee_sumamt,
             postings,
             accumulators,
@@ -505,6 +565,7 @@ pub(crate) fn decode_term(input: &mut Decoder<'_>) -> Result<Term, Malformed> {
 mod tests {
     use super::*;
     use crate::correction::{NetChange, Turn};
+    use crate::stay::{StayKind, StayLine};
     use bedside_claim::Span;
     use proptest::prelude::*;
 
@@ -575,6 +636,7 @@ mod tests {
             correction().prop_map(|correction| Entry::Correction(Box::new(correction))),
             proptest::collection::vec(row(), 0..4).prop_map(|rows| Entry::Register { rows }),
             terms().prop_map(|terms| Entry::Hold(Box::new(terms))),
+            stay_change().prop_map(Entry::Stay),
         ]
     }
 
@@ -614,6 +676,20 @@ mod tests {
     }
 
     prop_compose! {
+        fn stay_change()(
+            kind in 0usize..StayKind::ALL.len(),
+            reverses in proptest::option::of(1u64..),
+            lines in proptest::collection::vec((text(), proptest::option::of("[a-z0-9]{1,9}")), 0..5),
+        ) -> StayChange {
+            let line = |(feedetl_sn, refunds): (Arc<str>, Option<String>)| StayLine {
+                feedetl_sn,
+                refunds: refunds.map(Arc::from),
+            };
+            StayChange { kind: StayKind::ALL[kind], reverses, lines: lines.into_iter().map(line).collect() }
+        }
+    }
+
+    prop_compose! {
         fn record()(
             sequence in any::<u64>(),
             entry in entry(),
@@ -623,12 +699,17 @@ mod tests {
             accumulators in proptest::collection::vec(change(), 0..5),
             request in proptest::collection::vec(any::<u8>(), 0..200),
             answer in proptest::collection::vec(any::<u8>(), 0..200),
+            part in proptest::option::of(prop_oneof![Just(StayPart::MidStay), Just(StayPart::Final)]),
             salt in proptest::option::of(any::<[u8; 32]>()),
             bill in proptest::collection::vec(any::<u8>(), 0..50),
         ) -> Record {
+            let part = part.filter(|_| entry.has_part());
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
             // What came with version 4 always has a salt.
-            let is_new = matches!(entry, Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. });
+            let is_new = matches!(
+                entry,
+                Entry::Stay(_) | Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. }
+            );
             let salt = salt.or_else(|| is_new.then_some([7; 32]));
             let bill = if salt.is_some() { bill } else { Vec::new() };
             Record {
@@ -645,6 +726,7 @@ mod tests {
                 request,
                 answer: Arc::from(answer),
                 salt,
+                part,
                 bill,
             }
         }
@@ -706,6 +788,7 @@ mod tests {
             request: b"req".to_vec(),
             answer: Arc::from(*b"ok"),
             salt: None,
+            part: None,
             bill: Vec::new(),
         }
     }
@@ -838,6 +921,7 @@ mod tests {
                 request: Vec::new(),
                 answer: Arc::from([]),
                 salt: None,
+                part: None,
                 bill: Vec::new(),
             }
             .encode()

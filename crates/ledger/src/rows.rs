@@ -14,6 +14,7 @@ use crate::planted;
 use crate::record::{
     KEY_BYTES_MIN, decode_key, decode_owner, decode_term, encode_key, encode_owner, encode_term,
 };
+use crate::stay::StayKind;
 
 /// The longest body of a row, in bytes.
 pub(crate) const ROW_BYTES_MAX: usize = 60 * 1024;
@@ -193,10 +194,14 @@ impl MessageRow {
             MessageKind::Cancel => 2,
             MessageKind::Reverse => 3,
             MessageKind::Tombstone => 4,
+            MessageKind::Stay(_) => 5,
             MessageKind::Hold => 6,
             MessageKind::Correct => 7,
             MessageKind::Register => 8,
         });
+        if let MessageKind::Stay(kind) = self.kind {
+            out.u8(kind.number());
+        }
         out.u64(self.sequence);
         encode_position(&mut out, self.position);
         out.finish()
@@ -210,6 +215,7 @@ impl MessageRow {
             2 => MessageKind::Cancel,
             3 => MessageKind::Reverse,
             4 => MessageKind::Tombstone,
+            5 => MessageKind::Stay(StayKind::from_number(input.u8("stay")?).ok_or(Malformed("stay"))?),
             6 => MessageKind::Hold,
             7 => MessageKind::Correct,
             8 => MessageKind::Register,
@@ -448,7 +454,7 @@ mod tests {
             prop_assert_eq!(SettlementRow::decode(&row.encode().unwrap()).unwrap(), row);
             let applied = Applied { sequence, hash: [3; 32], position, rows, sum: segment };
             prop_assert_eq!(Applied::decode(&applied.encode()).unwrap(), applied);
-            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone, MessageKind::Hold, MessageKind::Correct, MessageKind::Register] {
+            for kind in [MessageKind::Settle, MessageKind::Cancel, MessageKind::Reverse, MessageKind::Tombstone, MessageKind::Stay(StayKind::FeesOut), MessageKind::Hold, MessageKind::Correct, MessageKind::Register] {
                 let row = MessageRow { kind, sequence, position };
                 prop_assert_eq!(MessageRow::decode(&row.encode()).unwrap(), row);
             }

@@ -26,6 +26,8 @@ use crate::scan::{Place, Scanner};
 use crate::segments::{Damage, Frame, ReadError, damaged};
 use crate::shared::Shared;
 use crate::source::Source;
+use crate::stay::StayPart;
+use crate::stay::folded::Stays;
 use crate::tables::Rows;
 use crate::tree::{Leaf, Leaves};
 use crate::versions;
@@ -45,6 +47,8 @@ pub struct Verification {
     pub reversals: u64,
     /// Calls that were reversed and had not arrived.
     pub tombstones: u64,
+    /// Calls of stays: admissions, lines, discharges and what takes them back.
+    pub stay_calls: u64,
     /// Records of rows of registers.
     pub imports: u64,
     /// Corrections.
@@ -132,6 +136,9 @@ pub enum Broken {
     /// It is a tombstone and books something.
     #[error("it is a tombstone and books something")]
     TombstoneBooks,
+    /// Its stay is not where it could take it, or has other lines.
+    #[error("its stay could not take it")]
+    Stay,
     /// It brings rows of registers and books something.
     #[error("it brings rows of registers and books something")]
     RegisterBooks,
@@ -210,6 +217,8 @@ struct Fold {
     cancellations: u64,
     reversals: u64,
     tombstones: u64,
+    stay_calls: u64,
+    stays: Stays,
     corrections: u64,
     imports: u64,
     registers: registers::Registers,
@@ -279,10 +288,19 @@ impl Fold {
         let visit = (Arc::clone(tenant), Arc::clone(fixmedins_code), Arc::clone(&record.mdtrt_id));
         match &record.entry {
             Entry::Settlement => {
-                if self.visits.insert(visit, record.sequence).is_some() {
+                let is_visit = record.part != Some(StayPart::MidStay);
+                let is_twice = self.visits.contains_key(&visit);
+                if is_twice || (is_visit && self.visits.insert(visit, record.sequence).is_some()) {
                     return Err(Broken::VisitTwice);
                 }
                 self.holds.settle(&record)?;
+                let fits = match record.part {
+                    Some(part) => self.stays.settled(&record, part),
+                    None => self.stays.is_free(&record),
+                };
+                if !fits {
+                    return Err(Broken::Stay);
+                }
                 let mut before = BTreeMap::new();
                 for bucket in buckets(&record) {
                     let (order, _) = self.shelves.entry(shelf_of(&record, bucket.clone())).or_default();
@@ -291,6 +309,7 @@ impl Fold {
                 }
                 record.request = Vec::new();
                 record.answer = Arc::from([]);
+                record.bill = Vec::new();
                 self.settlements.insert(
                     record.sequence,
                     Folded { record, position, undone: None, before, versions: Vec::new() },
@@ -299,8 +318,12 @@ impl Fold {
             Entry::Reversal { of } if self.holds.has(*of) => self.holds.release(&record, *of)?,
             Entry::Cancellation { of } | Entry::Reversal { of } => {
                 let folded = self.settlements.get_mut(of).ok_or(Broken::CancelsNothing)?;
-                if folded.undone.is_some() || self.visits.remove(&visit) != Some(*of) {
+                let is_visit = record.part != Some(StayPart::MidStay);
+                if folded.undone.is_some() || (is_visit && self.visits.remove(&visit) != Some(*of)) {
                     return Err(Broken::CancelsNothing);
+                }
+                if record.part.is_some_and(|part| !self.stays.unsettled(&record, *of, part)) {
+                    return Err(Broken::Stay);
                 }
                 if !mirrors(&record, &folded.record) {
                     return Err(Broken::NoMirror);
@@ -320,6 +343,15 @@ impl Fold {
                     Undoing::Cancellation => self.cancellations += 1,
                     Undoing::Reversal => self.reversals += 1,
                 }
+            }
+            Entry::Stay(change) => {
+                let books = record.medfee_sumamt != Money::ZERO
+                    || !record.postings.is_empty()
+                    || !record.accumulators.is_empty();
+                if books || !self.stays.call(&record, change, position) {
+                    return Err(Broken::Stay);
+                }
+                self.stay_calls += 1;
             }
             Entry::Tombstone { omsgid } => self.bar(&record, omsgid, position)?,
             Entry::Hold(terms) => {
@@ -388,6 +420,7 @@ impl Fold {
             cancellations: self.cancellations,
             reversals: self.reversals,
             tombstones: self.tombstones,
+            stay_calls: self.stay_calls,
             imports: self.imports,
             corrections: self.corrections,
             holds: self.holds.count(),
@@ -446,6 +479,7 @@ impl Fold {
         for (key, body) in self.leaves.rows() {
             hold(tables.row(&key).map_err(ReadError::Tables)? == body, "the tree", 0)?;
         }
+        self.stays.compare(tables, &mut hold)?;
         self.holds.compare(tables, &mut hold)?;
         match self.registers.compare(tables)? {
             Ok(rows) => expected += rows,

@@ -19,6 +19,7 @@ fn build(dir: &Path, settlements: u32) -> Verification {
     for number in 0..settlements {
         let (msgid, psn_no) = (format!("m{number}"), format!("p{}", number % 3));
         let event = SettleEvent {
+            stay: None,
             booked_at_ms: i64::from(number) * 1_000,
             ..settle_event(&msgid, &psn_no, &format!("v{number}"), 7_00)
         };

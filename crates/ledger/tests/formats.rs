@@ -102,6 +102,7 @@ fn holds(version: &str) {
         family_no: Some("F1".into()),
         hold_id: None,
         mdtrt_id: stored.mdtrt_id.clone(),
+        stay: None,
         booked_at_ms: 1,
         request: stored.request.clone(),
     };

@@ -36,6 +36,7 @@ fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, request: &str) -> Set
         family_no: None,
         hold_id: None,
         mdtrt_id: mdtrt_id.into(),
+        stay: None,
         booked_at_ms: 17,
         request: request.as_bytes().to_vec(),
     }

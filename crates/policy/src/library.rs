@@ -485,12 +485,17 @@ impl Library {
         Ok(true)
     }
 
-    /// The layers that apply to the claim, in order.
+    /// The programme of a claim with its catalogue and no layers: enough to split the lines of a stay before it is settled.
     ///
     /// # Errors
-    /// [`Unresolved`]: no programme, a pack without a version for the day or without rules for the case, a policy
-    /// without a place.
-    pub fn programme_for(&self, claim: &Claim) -> Result<Arc<Programme>, Unresolved> {
+    /// [`Unresolved`]: no programme for the insurance, or no catalogue on the day of settlement.
+    pub fn without_layers(&self, claim: &Claim) -> Result<Programme, Unresolved> {
+        let (rule, date) = self.rule_for(claim)?;
+        let catalogue = self.catalogue_of(rule, date)?;
+        Ok(Programme { id: rule.id.clone(), layers: Vec::new(), catalogue, date })
+    }
+
+    fn rule_for(&self, claim: &Claim) -> Result<(&ProgrammeRule, Date), Unresolved> {
         let insurance = &claim.person.insurance;
         let date = claim.visit.date(DateRule::Settlement);
         let rule = self.programmes.iter().find(|rule| {
@@ -504,6 +509,21 @@ impl Library {
             insuplc_admdvs: insurance.insuplc_admdvs.clone(),
             date,
         })?;
+        Ok((rule, date))
+    }
+
+    fn catalogue_of(&self, rule: &ProgrammeRule, date: Date) -> Result<Arc<Catalogue>, Unresolved> {
+        version_on(self.catalogues.get(&rule.catalogue), date, |catalogue| &catalogue.card)
+            .ok_or_else(|| Unresolved::OutsideDates { pack: rule.catalogue.clone(), date })
+    }
+
+    /// The layers that apply to the claim, in order.
+    ///
+    /// # Errors
+    /// [`Unresolved`]: no programme, a pack without a version for the day or without rules for the case, a policy
+    /// without a place.
+    pub fn programme_for(&self, claim: &Claim) -> Result<Arc<Programme>, Unresolved> {
+        let (rule, date) = self.rule_for(claim)?;
         let is_placed = |product: &str| {
             rule.places.iter().any(|place| matches!(place, Place::Policy(id) if **id == *product))
         };
@@ -539,8 +559,7 @@ impl Library {
             // Half of an own computation beside an adopted answer would be no computation at all.
             layers.retain(|layer: &Layer| layer.cover != Cover::Public);
         }
-        let catalogue = version_on(self.catalogues.get(&rule.catalogue), date, |catalogue| &catalogue.card)
-            .ok_or_else(|| Unresolved::OutsideDates { pack: rule.catalogue.clone(), date })?;
+        let catalogue = self.catalogue_of(rule, date)?;
         Ok(Arc::new(Programme { id: rule.id.clone(), layers, catalogue, date }))
     }
 

@@ -64,6 +64,6 @@ async fn quoted(
     hold_until: String,
 ) -> Result<v1::PreSettleResponse, Failure> {
     let subject = Some(v1::pre_settle_request::Subject::Bill(bill));
-    let answer = client.pre_settle(v1::PreSettleRequest { subject, hold_until }).await;
+    let answer = client.pre_settle(v1::PreSettleRequest { subject, hold_until, ..Default::default() }).await;
     Ok(answer.map_err(|status| unexpected(discharge, &status))?.into_inner())
 }

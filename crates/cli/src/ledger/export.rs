@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bedside_claim::{AccumulatorChange, Money, Owner, Term};
-use bedside_ledger::{Correction, Entry, Posting, Progress, Record, Records, RegisterRow, Turn};
+use bedside_ledger::{Correction, Entry, Posting, Progress, Record, Records, RegisterRow, StayKind, Turn};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -44,6 +44,7 @@ const RECORDS: &str = "message record {
     required int64 medfee_sumamt (DECIMAL(18,2));
     required binary request;
     required binary answer;
+    required binary bill;
 }";
 
 const POSTINGS: &str = "message posting {
@@ -83,11 +84,21 @@ fn family_no(owner: &Owner) -> Option<&str> {
 }
 
 fn entry(record: &Record) -> &'static str {
-    match record.entry {
+    match &record.entry {
         Entry::Settlement => "settlement",
         Entry::Cancellation { .. } => "cancellation",
         Entry::Reversal { .. } => "reversal",
         Entry::Tombstone { .. } => "tombstone",
+        Entry::Stay(change) => match change.kind {
+            StayKind::Admit => "admission",
+            StayKind::Update => "admission changed",
+            StayKind::CancelAdmission => "admission cancelled",
+            StayKind::FeesIn => "lines in",
+            StayKind::FeesOut => "lines out",
+            StayKind::Discharge => "discharge",
+            StayKind::CancelDischarge => "discharge cancelled",
+            StayKind::TakeBackUpdate => "change taken back",
+        },
         Entry::Correction(_) => "correction",
         Entry::Register { .. } => "register",
         Entry::Hold(_) => "hold",
@@ -171,6 +182,7 @@ pub(crate) fn json_of(record: &Record) -> Value {
         "accumulators": changes_json(&record.accumulators),
         "request": hex(&record.request),
         "answer": hex(&record.answer),
+        "bill": hex(&record.bill),
     });
     if let Entry::Register { rows } = &record.entry {
         document["rows"] = rows.iter().map(row_json).collect();
@@ -261,7 +273,7 @@ pub(crate) fn parquet(records: Records, to: &Path, told: impl FnMut(Progress)) -
         Ok(())
     };
     let count = each(records, told, |record| {
-        bytes += record.request.len() + record.answer.len();
+        bytes += record.request.len() + record.answer.len() + record.bill.len();
         group.push(record);
         if group.len() >= GROUP_RECORDS || bytes >= GROUP_BYTES {
             bytes = 0;
@@ -379,7 +391,8 @@ fn write_records(out: &mut Group<'_>, records: &[Record]) -> Result<(), ParquetE
     let amounts = records.iter().map(|record| decimal(record.medfee_sumamt));
     numbers(out, &amounts.collect::<Result<Vec<_>, _>>()?, None)?;
     texts(out, records.iter().map(|record| &record.request), None)?;
-    texts(out, records.iter().map(|record| &record.answer), None)
+    texts(out, records.iter().map(|record| &record.answer), None)?;
+    texts(out, records.iter().map(|record| &record.bill), None)
 }
 
 fn write_postings(out: &mut Group<'_>, records: &[Record]) -> Result<(), ParquetError> {

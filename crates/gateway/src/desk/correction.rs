@@ -237,6 +237,7 @@ pub(super) fn told(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, 
         state: BOOKED.to_owned(),
         receipt: None,
         hold_id: String::new(),
+        mdtrt_id: message.mdtrt_id.to_string(),
         correction: Some(decode(&message.receipt.answer)?),
     })
 }

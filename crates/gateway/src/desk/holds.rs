@@ -16,7 +16,7 @@ use prost::Message;
 use tokio::sync::oneshot;
 
 use super::registers::Taken;
-use super::{Desk, INLINE_LINES_MAX, Read, answered, blocking, decode, now_ms, reversal, sendable};
+use super::{Asking, Desk, INLINE_LINES_MAX, Read, answered, blocking, decode, now_ms, reversal, sendable};
 use crate::answer;
 use crate::canonical;
 use crate::deadline::Deadline;
@@ -65,19 +65,25 @@ impl Desk {
             let Read { envelope, claim, taken, programme, .. } =
                 desk.read(bill).map_err(|unread| unread.refusal)?;
             let programme = programme.map_err(Refusal::Unresolved)?;
-            let seen = desk.ledger.seen(
-                &desk.person_key(&claim.person.psn_no),
-                claim.person.family_no.as_ref(),
-                &desk.message_key(&envelope),
-                &claim.visit.mdtrt_id,
-                now_ms(),
-            );
-            let seen = seen.map_err(|error| desk.read_refusal(&error))?;
+            desk.quotable(&desk.message_key(&envelope), &claim.visit.mdtrt_id)?;
+            let seen = desk.seen_by(&envelope, &claim)?;
             let (_, quote) = answered(&claim, &envelope, &taken, &programme, &seen, None)?;
             sendable(quote.encoded_len(), desk.answer_bytes_max)?;
             Ok(v1::PreSettleResponse { settlement: Some(quote), hold_id: String::new() })
         })
         .await?
+    }
+
+    /// What a quote for a claim may count on now.
+    pub(super) fn seen_by(&self, envelope: &Envelope, claim: &Claim) -> Result<Seen, Refusal> {
+        let seen = self.ledger.seen(
+            &self.person_key(&claim.person.psn_no),
+            claim.person.family_no.as_ref(),
+            &self.message_key(envelope),
+            &claim.visit.mdtrt_id,
+            now_ms(),
+        );
+        seen.map_err(|error| self.read_refusal(&error))
     }
 
     /// Books a quote that binds, or returns what was booked under its `msgid`.
@@ -125,7 +131,7 @@ impl Desk {
         let send = move |result| drop(reply.send(result));
         self.ledger.submit_hold(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
-        let committed = committed.map_err(|error| self.settle_refusal(error, MessageKind::Hold, &bytes))?;
+        let committed = committed.map_err(|error| self.settle_refusal(error, Asking::Hold, &bytes))?;
         decode(&committed.receipt().answer)
     }
 

@@ -18,7 +18,7 @@ use crate::errors::Refusal;
 use crate::request::{self, Envelope, Reversible};
 use crate::v1;
 
-const UNDONE: &str = "undone";
+pub(super) const UNDONE: &str = "undone";
 
 impl Desk {
     /// Undoes an earlier call or bars it, or returns what was answered under the `msgid`.
@@ -31,15 +31,17 @@ impl Desk {
         let answer_bytes_max = self.answer_bytes_max;
         let sent = canonical::reverse_bytes(request);
         let message = self.message_key(&reversal.envelope);
+        let okind = match reversal.oinfno {
+            Reversible::Settle => MessageKind::Settle,
+            Reversible::Cancel => MessageKind::Cancel,
+            Reversible::Hold => MessageKind::Hold,
+            Reversible::Stay(kind) => return self.reverse_stay(reversal, kind, sent, deadline).await,
+        };
         let event = ReverseEvent {
             message: message.clone(),
             person: self.person_key(&reversal.psn_no),
             omsgid: Arc::clone(&reversal.omsgid),
-            okind: match reversal.oinfno {
-                Reversible::Settle => MessageKind::Settle,
-                Reversible::Cancel => MessageKind::Cancel,
-                Reversible::Hold => MessageKind::Hold,
-            },
+            okind,
             booked_at_ms: now_ms(),
             request: sent.clone(),
         };
@@ -73,7 +75,7 @@ impl Desk {
         Ok(v1::ReverseResponse { receipt, ..answer })
     }
 
-    fn reverse_refusal(&self, error: ReverseError<Refusal>, sent: &[u8]) -> Refusal {
+    pub(super) fn reverse_refusal(&self, error: ReverseError<Refusal>, sent: &[u8]) -> Refusal {
         match error {
             ReverseError::Refused(refusal) => refusal,
             ReverseError::Conflict { stored_kind, stored_request } => {
@@ -91,6 +93,8 @@ impl Desk {
             ReverseError::CancellationStands { setl_id } => {
                 Refusal::CancellationStands { setl_id: setl_id.to_string() }
             }
+            ReverseError::StayCancellationStands => Refusal::StayCancellationStands,
+            ReverseError::Stay(refusal) => Refusal::Stay(refusal),
             ReverseError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             ReverseError::HoldEnded(ended) => Refusal::HoldEnded(ended),
             ReverseError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
@@ -113,6 +117,7 @@ fn infno_of(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::Settle => "2304",
         MessageKind::Cancel => "2305",
+        MessageKind::Stay(kind) => request::stay_infno(kind),
         MessageKind::Hold => "2303",
         // A tombstone is no call that arrived, and the ledger tells it before the kind; rows of registers are no hospital's.
         MessageKind::Reverse | MessageKind::Tombstone | MessageKind::Register => "2601",
@@ -139,9 +144,10 @@ pub(super) fn told(
     receipt: Option<v1::Receipt>,
 ) -> Result<v1::QueryByMsgidResponse, Refusal> {
     let answer: v1::ReverseResponse = decode(&message.receipt.answer)?;
-    let state = match (answer.outcome.as_str(), &answer.settlement) {
-        (UNDONE, Some(_)) => REVERSED,
-        (UNDONE, None) => RELEASED,
+    let reversal: v1::ReverseRequest = decode(&message.request)?;
+    let state = match (answer.outcome.as_str(), reversal.oinfno.as_str()) {
+        (UNDONE, "2303") => RELEASED,
+        (UNDONE, _) => REVERSED,
         _ => TOMBSTONE,
     };
     Ok(v1::QueryByMsgidResponse {
@@ -152,6 +158,7 @@ pub(super) fn told(
         receipt,
         correction: None,
         hold_id: String::new(),
+        mdtrt_id: message.mdtrt_id.to_string(),
     })
 }
 
@@ -169,6 +176,7 @@ pub(super) fn told_of_tombstone(
         receipt,
         correction: None,
         hold_id: String::new(),
+        mdtrt_id: String::new(),
     })
 }
 

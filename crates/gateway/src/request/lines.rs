@@ -183,6 +183,28 @@ pub(super) fn bill(
     }
 }
 
+/// The lines as a part of a bill to come, once every one could be read.
+pub(super) fn part(
+    reader: &mut Reader,
+    request: &v1::SettleBillRequest,
+    lines: Option<Lines>,
+) -> Option<Bill> {
+    let lines = lines?;
+    let whole = lines.are_whole();
+    let Lines { lines, places, .. } = lines;
+    match Bill::part(lines) {
+        Ok(bill) => whole.then_some(bill),
+        Err(errors) => {
+            for error in
+                errors.iter().filter(|error| whole || !matches!(error, BillError::RefundUnknown { .. }))
+            {
+                tell(reader, request, &places, error);
+            }
+            None
+        }
+    }
+}
+
 /// A claim of events alone has no bill, and no total.
 fn no_bill(reader: &mut Reader, request: &v1::SettleBillRequest, medfee_sumamt: Money) -> Option<Bill> {
     if medfee_sumamt.is_zero() {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bedside_ledger::StayKind;
+
 use super::fields::{ID, Place, Reader};
 use super::{Envelope, MSGID};
 use crate::invalid::{InvalidCode, InvalidMessage, Phrase};
@@ -16,6 +18,8 @@ pub enum Reversible {
     Cancel,
     /// 2303, `PreSettle` with a hold.
     Hold,
+    /// A call of a stay.
+    Stay(StayKind),
 }
 
 /// A checked request to reverse an earlier call.
@@ -48,15 +52,29 @@ pub fn reverse(request: &v1::ReverseRequest) -> Result<Reversal, InvalidMessage>
             Phrase::fixed("先前报文的 msgid，不是本报文的", "the msgid of an earlier call, not of this one");
         reader.fault(Place::Top, "omsgid", InvalidCode::NotSupported, omsgid, allowed);
     }
-    let allowed = Phrase::fixed("2303、2304 或 2305", "2303, 2304 or 2305");
+    let allowed = Phrase::fixed("2301 至 2305、2401 至 2405", "2301 to 2305 or 2401 to 2405");
     let table = |infno: &str| match infno {
         "2304" => Some(Reversible::Settle),
         "2303" => Some(Reversible::Hold),
         "2305" => Some(Reversible::Cancel),
-        _ => None,
+        infno => StayKind::ALL.into_iter().find(|kind| stay_infno(*kind) == infno).map(Reversible::Stay),
     };
     let oinfno = reader.code(Place::Top, "oinfno", &request.oinfno, table, allowed);
     reader.faults.finish(reversal(envelope, psn_no, omsgid, oinfno))
+}
+
+/// The national transaction of a call of a stay; empty for what is no call.
+pub(crate) fn stay_infno(kind: StayKind) -> &'static str {
+    match kind {
+        StayKind::Admit => "2401",
+        StayKind::Update => "2403",
+        StayKind::CancelAdmission => "2404",
+        StayKind::FeesIn => "2301",
+        StayKind::FeesOut => "2302",
+        StayKind::Discharge => "2402",
+        StayKind::CancelDischarge => "2405",
+        StayKind::TakeBackUpdate => "",
+    }
 }
 
 fn reversal(

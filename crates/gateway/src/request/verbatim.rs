@@ -68,6 +68,11 @@ fn settle_in_place(reader: &mut Reader, request: &mut v1::SettleBillRequest) {
     }
 }
 
+/// Puts the verbatim answer of a request to settle a stay into fields.
+pub(crate) fn make_plain_answer(answer: Option<&mut v1::NationalAnswer>) {
+    answer_in_place(&mut Reader::default(), answer);
+}
+
 pub(super) fn answer_in_place(reader: &mut Reader, answer: Option<&mut v1::NationalAnswer>) {
     let Some(answer) = answer else { return };
     if !answer.raw_json.is_empty() {

@@ -70,7 +70,8 @@ async fn pre_settle(
     bill: v1::SettleBillRequest,
     hold_until: String,
 ) -> Result<v1::PreSettleResponse, Status> {
-    let request = v1::PreSettleRequest { subject: Some(Subject::Bill(bill)), hold_until };
+    let request =
+        v1::PreSettleRequest { subject: Some(Subject::Bill(bill)), hold_until, ..Default::default() };
     Ok(house.client.pre_settle(request).await?.into_inner())
 }
 
@@ -349,6 +350,7 @@ async fn a_hold_must_end_ahead_and_not_too_far() {
     let stay = v1::PreSettleRequest {
         subject: Some(Subject::Stay(v1::StayReference::default())),
         hold_until: ahead(60),
+        ..Default::default()
     };
     let status = house.client.pre_settle(stay).await.unwrap_err();
     assert_eq!(reason(&status), "NOT_IMPLEMENTED");

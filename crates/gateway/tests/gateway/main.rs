@@ -18,6 +18,8 @@ mod privacy;
 mod receipts;
 mod registers;
 mod reversal;
+mod stay_lifecycle;
+mod stays;
 mod surroundings;
 mod whole_trips;
 mod written;

@@ -185,7 +185,7 @@ async fn an_account_is_not_paid_from_twice() {
 
 fn quote(bill: v1::SettleBillRequest) -> v1::PreSettleRequest {
     let subject = Some(v1::pre_settle_request::Subject::Bill(bill));
-    v1::PreSettleRequest { subject, hold_until: String::new() }
+    v1::PreSettleRequest { subject, ..Default::default() }
 }
 
 /// An imported item splits a line from the day it is in force; the answer cites the record.

@@ -103,7 +103,7 @@ async fn a_wrong_reversal_is_told_everything() {
         let metadata = info(&status).metadata;
         assert_eq!(metadata["field"], fields);
     };
-    check(house.reverse("R1", PSN_NO, "M1", "2301").await.unwrap_err(), "oinfno");
+    check(house.reverse("R1", PSN_NO, "M1", "2601").await.unwrap_err(), "oinfno");
     check(house.reverse("R1", PSN_NO, "R1", "2304").await.unwrap_err(), "omsgid");
     check(house.reverse("R1", "", "M1", "2304").await.unwrap_err(), "psn_no");
     let empty = house.client.reverse(v1::ReverseRequest::default()).await.unwrap_err();

@@ -101,24 +101,6 @@ async fn calls_to_come_say_so() {
     };
     let client = &mut house.client;
     check(client.get_person(v1::GetPersonRequest::default()).await.map(drop), "GetPerson (1101)");
-    check(client.admit(v1::AdmitRequest::default()).await.map(drop), "Admit (2401)");
-    check(
-        client.update_admission(v1::UpdateAdmissionRequest::default()).await.map(drop),
-        "UpdateAdmission (2403)",
-    );
-    check(
-        client.cancel_admission(v1::CancelAdmissionRequest::default()).await.map(drop),
-        "CancelAdmission (2404)",
-    );
-    check(client.upload_fees(v1::UploadFeesRequest::default()).await.map(drop), "UploadFees (2301)");
-    check(client.stream_fees(tokio_stream::empty()).await.map(drop), "StreamFees (2301)");
-    check(client.cancel_fees(v1::CancelFeesRequest::default()).await.map(drop), "CancelFees (2302)");
-    check(client.discharge(v1::DischargeRequest::default()).await.map(drop), "Discharge (2402)");
-    check(
-        client.cancel_discharge(v1::CancelDischargeRequest::default()).await.map(drop),
-        "CancelDischarge (2405)",
-    );
-    check(client.settle(v1::SettleRequest::default()).await.map(drop), "Settle (2304)");
     check(
         client.reconcile_totals(v1::ReconcileTotalsRequest::default()).await.map(drop),
         "ReconcileTotals (3201)",

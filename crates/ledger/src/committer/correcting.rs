@@ -86,6 +86,7 @@ impl Group<'_> {
             postings,
             accumulators: Vec::new(),
             bill: Vec::new(),
+            part: None,
             salt: None,
             request: event.request,
             answer: Arc::from(answer),

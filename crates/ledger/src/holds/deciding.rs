@@ -108,6 +108,7 @@ impl Group<'_> {
             request: event.request,
             answer: Arc::from(quote.answer),
             bill: event.bill,
+            part: None,
             salt: None,
         })
         .map_err(SettleError::from)

@@ -33,6 +33,7 @@ fn settle(group: &mut Group<'_>, msgid: &str, mdtrt_id: &str) -> Result<Committe
         family_no: Some("F".into()),
         hold_id: None,
         mdtrt_id: mdtrt_id.into(),
+        stay: None,
         booked_at_ms: 5,
         request: mdtrt_id.as_bytes().to_vec(),
     };

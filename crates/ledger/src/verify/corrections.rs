@@ -255,6 +255,7 @@ mod tests {
             request: Vec::new(),
             answer: Arc::from([]),
             bill: Vec::new(),
+            part: None,
             salt: None,
         }
     }

@@ -33,6 +33,7 @@ pub fn settle_event(msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> Sett
         family_no: None,
         hold_id: None,
         mdtrt_id: mdtrt_id.into(),
+        stay: None,
         booked_at_ms: 1_780_000_000_000,
         request: format!("settle {psn_no} {mdtrt_id} {fen}").into_bytes(),
     }

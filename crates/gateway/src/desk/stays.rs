@@ -1,0 +1,283 @@
+//! The calls of a stay (2401 to 2405, 2301, 2302): what a call says is checked together with the rest of the stay, then
+//! committed against the version of the stay that it was checked with.
+//!
+//! A call that meets a stay which has moved meanwhile is checked again. Invariant: a message that was booked gets its
+//! stored answer, whatever became of the stay since.
+
+mod draft;
+mod fees;
+mod reversal;
+mod settle;
+
+use std::sync::Arc;
+
+use bedside_ledger::{
+    AssignedStay, Committed, MessageKey, StandingStay, StayError, StayEvent, StayKind, StayLines,
+    StayRefusal, StayState,
+};
+use prost::Message;
+use tokio::sync::oneshot;
+
+pub(super) use self::draft::Draft;
+use super::{Desk, blocking, decode, now_ms};
+use crate::canonical::{self, Difference};
+use crate::deadline::Deadline;
+use crate::errors::Refusal;
+use crate::request::{self, OPEN_END, StayCall};
+use crate::v1;
+
+/// How often a call is checked against a stay that keeps moving.
+const TRIES: usize = 16;
+
+/// A call of a stay that was read.
+#[derive(Clone)]
+struct Asked {
+    kind: StayKind,
+    call: StayCall,
+    lines: StayLines,
+    sent: Vec<u8>,
+}
+
+impl Asked {
+    fn of(kind: StayKind, call: StayCall, sent: Vec<u8>) -> Asked {
+        Asked { kind, call, lines: StayLines::These(Vec::new()), sent }
+    }
+}
+
+/// What a call comes to once it was held against the stay, and the version of it; none where none was asked for.
+struct Checked {
+    version: Option<u64>,
+    answer: Result<Vec<u8>, Refusal>,
+}
+
+/// What the ledger made of a call.
+enum Outcome {
+    Done(Vec<u8>),
+    Moved,
+}
+
+impl Desk {
+    /// 2401: opens a stay.
+    pub(crate) async fn admit(
+        &self,
+        request: v1::AdmitRequest,
+        deadline: Deadline,
+    ) -> Result<v1::AdmitResponse, Refusal> {
+        let call = request::admit(&request).map_err(Refusal::Invalid)?;
+        let asked = Asked::of(StayKind::Admit, call, canonical::admit_bytes(request));
+        let answer = |assigned: &AssignedStay| {
+            Ok(v1::AdmitResponse { mdtrt_id: assigned.mdtrt_id.to_string() }.encode_to_vec())
+        };
+        match self.commit(asked, None, deadline, answer).await? {
+            Outcome::Done(answer) => decode(&answer),
+            Outcome::Moved => Err(Refusal::Busy),
+        }
+    }
+
+    /// 2403: changes what was said at admission.
+    pub(crate) async fn update_admission(
+        &self,
+        request: v1::UpdateAdmissionRequest,
+        deadline: Deadline,
+    ) -> Result<v1::UpdateAdmissionResponse, Refusal> {
+        let call = request::stay(request.stay.as_ref()).map_err(Refusal::Invalid)?;
+        let asked = Asked::of(StayKind::Update, call, canonical::stay_bytes(request.clone()));
+        let check = move |draft: &mut Draft| {
+            draft.update(&request);
+            request::so_far(&draft.so_far(OPEN_END)).map_err(Refusal::Invalid)?;
+            Ok(v1::UpdateAdmissionResponse {}.encode_to_vec())
+        };
+        decode(&self.checked(asked, deadline, check).await?)
+    }
+
+    /// 2404: it never was.
+    pub(crate) async fn cancel_admission(
+        &self,
+        request: v1::CancelAdmissionRequest,
+        deadline: Deadline,
+    ) -> Result<v1::CancelAdmissionResponse, Refusal> {
+        let call = request::stay(request.stay.as_ref()).map_err(Refusal::Invalid)?;
+        let asked = Asked::of(StayKind::CancelAdmission, call, canonical::stay_bytes(request));
+        self.unchecked(asked, deadline, &v1::CancelAdmissionResponse {}).await
+    }
+
+    /// 2302: lines are withdrawn.
+    pub(crate) async fn cancel_fees(
+        &self,
+        request: v1::CancelFeesRequest,
+        deadline: Deadline,
+    ) -> Result<v1::CancelFeesResponse, Refusal> {
+        let (call, numbers) = request::withdraw(&request).map_err(Refusal::Invalid)?;
+        let lines = fees::named(numbers);
+        let asked = Asked { lines, ..Asked::of(StayKind::FeesOut, call, canonical::stay_bytes(request)) };
+        self.unchecked(asked, deadline, &v1::CancelFeesResponse {}).await
+    }
+
+    /// 2402: the person has left. Everything that stands must fit between admission and discharge.
+    pub(crate) async fn discharge(
+        &self,
+        request: v1::DischargeRequest,
+        deadline: Deadline,
+    ) -> Result<v1::DischargeResponse, Refusal> {
+        let call = request::stay(request.stay.as_ref()).map_err(Refusal::Invalid)?;
+        let asked = Asked::of(StayKind::Discharge, call, canonical::stay_bytes(request.clone()));
+        let check = move |draft: &mut Draft| {
+            draft.discharge(&request);
+            request::so_far(&draft.so_far("")).map_err(Refusal::Invalid)?;
+            Ok(v1::DischargeResponse {}.encode_to_vec())
+        };
+        decode(&self.checked(asked, deadline, check).await?)
+    }
+
+    /// 2405: the person has not left.
+    pub(crate) async fn cancel_discharge(
+        &self,
+        request: v1::CancelDischargeRequest,
+        deadline: Deadline,
+    ) -> Result<v1::CancelDischargeResponse, Refusal> {
+        let call = request::stay(request.stay.as_ref()).map_err(Refusal::Invalid)?;
+        let asked = Asked::of(StayKind::CancelDischarge, call, canonical::stay_bytes(request));
+        self.unchecked(asked, deadline, &v1::CancelDischargeResponse {}).await
+    }
+
+    /// A call that is held against the table alone, and says nothing back.
+    async fn unchecked<M: Message + Default>(
+        &self,
+        asked: Asked,
+        deadline: Deadline,
+        answer: &M,
+    ) -> Result<M, Refusal> {
+        let answer = answer.encode_to_vec();
+        match self.commit(asked, None, deadline, move |_: &AssignedStay| Ok(answer.clone())).await? {
+            Outcome::Done(answer) => decode(&answer),
+            Outcome::Moved => Err(Refusal::Busy),
+        }
+    }
+
+    /// A call that is checked against the whole stay.
+    async fn checked(
+        &self,
+        asked: Asked,
+        deadline: Deadline,
+        check: impl Fn(&mut Draft) -> Result<Vec<u8>, Refusal> + Clone + Send + 'static,
+    ) -> Result<Vec<u8>, Refusal> {
+        for _ in 0..TRIES {
+            let (desk, call, check) = (self.clone(), asked.call.clone(), check.clone());
+            let checked = blocking(move || -> Result<Checked, Refusal> {
+                let Some(stay) = desk.stay_of(&call)? else {
+                    // The ledger refuses it; should the stay be there by then, it has moved.
+                    return Ok(Checked { version: Some(0), answer: Ok(Vec::new()) });
+                };
+                let answer = Draft::of(&stay).and_then(|mut draft| check(&mut draft));
+                Ok(Checked { version: Some(stay.version), answer })
+            })
+            .await??;
+            let Checked { version, answer } = checked;
+            let outcome =
+                self.commit(asked.clone(), version, deadline, move |_: &AssignedStay| answer.clone()).await?;
+            if let Outcome::Done(answer) = outcome {
+                return Ok(answer);
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    async fn commit(
+        &self,
+        asked: Asked,
+        version: Option<u64>,
+        deadline: Deadline,
+        answer: impl Fn(&AssignedStay) -> Result<Vec<u8>, Refusal> + Send + 'static,
+    ) -> Result<Outcome, Refusal> {
+        let Asked { kind, call, lines, sent } = asked;
+        let event = StayEvent {
+            message: self.message_key(&call.envelope),
+            person: self.person_key(&call.psn_no),
+            mdtrt_id: call.mdtrt_id,
+            kind,
+            lines,
+            version,
+            booked_at_ms: now_ms(),
+            request: sent.clone(),
+        };
+        let decide = move |assigned: &AssignedStay| {
+            if deadline.has_passed() {
+                return Err(Refusal::DeadlineBeforeCommit);
+            }
+            answer(assigned)
+        };
+        let (reply, committed) = oneshot::channel();
+        let send = move |result: Result<Committed, StayError<Refusal>>| drop(reply.send(result));
+        self.ledger.submit_stay(event, decide, send).map_err(|_| Refusal::Busy)?;
+        match self.wait(committed, deadline).await? {
+            Ok(committed) => Ok(Outcome::Done(committed.receipt().answer.to_vec())),
+            Err(StayError::Moved) => Ok(Outcome::Moved),
+            Err(error) => Err(self.stay_refusal(error, kind, &sent)),
+        }
+    }
+
+    fn stay_refusal(&self, error: StayError<Refusal>, kind: StayKind, sent: &[u8]) -> Refusal {
+        match error {
+            StayError::Refused(refusal) => refusal,
+            StayError::Conflict { stored_kind, stored_request } => {
+                let is_same_call = stored_kind == bedside_ledger::MessageKind::Stay(kind);
+                let difference = is_same_call.then(|| Difference::of_stay(kind, &stored_request, sent));
+                Refusal::Conflict(difference.flatten().unwrap_or_default())
+            }
+            StayError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
+            StayError::Stay(refusal) => Refusal::Stay(refusal),
+            StayError::DiskNearlyFull => Refusal::DiskNearlyFull,
+            StayError::Stopped => self.stop(),
+            StayError::Moved => Refusal::Busy,
+            StayError::TooLarge(error) => Refusal::AnswerTooLarge { bytes: error.bytes, limit: error.limit },
+            StayError::Unreadable(_) | StayError::Panicked => {
+                tracing::error!(%error, "the ledger did not book a call of a stay");
+                Refusal::Fault
+            }
+        }
+    }
+
+    /// The stay that a call names, if it is the person's.
+    fn stay_of(&self, call: &StayCall) -> Result<Option<StandingStay>, Refusal> {
+        let Some(mdtrt_id) = &call.mdtrt_id else { return Ok(None) };
+        let stay = self.standing_stay(&self.message_key(&call.envelope), mdtrt_id)?;
+        Ok(stay.filter(|stay| stay.psn_no == call.psn_no))
+    }
+
+    fn standing_stay(
+        &self,
+        hospital: &MessageKey,
+        mdtrt_id: &Arc<str>,
+    ) -> Result<Option<StandingStay>, Refusal> {
+        self.ledger.standing_stay(hospital, mdtrt_id).map_err(|error| self.read_refusal(&error))
+    }
+
+    /// Where the stay of a call stands now, in a word.
+    pub(super) fn stay_state(
+        &self,
+        hospital: &MessageKey,
+        mdtrt_id: &Arc<str>,
+    ) -> Result<&'static str, Refusal> {
+        let stay = self.standing_stay(hospital, mdtrt_id)?;
+        Ok(match stay.map_or(StayState::Unknown, |stay| stay.state) {
+            StayState::Unknown => "",
+            StayState::Admitted => "admitted",
+            StayState::Discharged => "discharged",
+            StayState::Settled => "settled",
+            StayState::Cancelled => "cancelled",
+        })
+    }
+
+    /// Whether a visit may be quoted: it is not settled, nor a stay where a bill came whole.
+    pub(super) fn quotable(&self, hospital: &MessageKey, mdtrt_id: &Arc<str>) -> Result<(), Refusal> {
+        let stay = self.standing_stay(hospital, mdtrt_id)?;
+        if stay.is_some_and(|stay| matches!(stay.state, StayState::Admitted | StayState::Discharged)) {
+            return Err(Refusal::Stay(StayRefusal::AlreadyAdmitted));
+        }
+        let settled = self.ledger.standing(hospital, mdtrt_id).map_err(|error| self.read_refusal(&error))?;
+        match settled {
+            Some(booked) => Err(Refusal::AlreadySettled { setl_id: booked.setl_id.to_string() }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Lines that come in (2301), with the four-way split that settlement will have.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bedside_adjudication::split_lines;
+use bedside_claim::bill::LINES_MAX;
+use bedside_claim::{Claim, LineSplit};
+use bedside_ledger::{AssignedStay, StayKind, StayLine, StayLines, StayRefusal};
+use bedside_policy::Unresolved;
+use prost::Message;
+
+use super::{Asked, Checked, Desk, Draft, Outcome, TRIES};
+use crate::answer;
+use crate::canonical::{self, Difference};
+use crate::deadline::Deadline;
+use crate::desk::{blocking, decode, sendable};
+use crate::errors::Refusal;
+use crate::invalid::Phrase;
+use crate::request::{self, OPEN_END};
+use crate::v1;
+
+/// Sentences of an answer; what lies beyond is counted.
+const WARNINGS_MAX: usize = 50;
+
+/// Whether the split of each line is answered and stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    EachLine,
+    InSum,
+}
+
+/// The lines that a withdrawal names; nothing: all.
+pub(super) fn named(numbers: Option<Vec<Arc<str>>>) -> StayLines {
+    match numbers {
+        None => StayLines::AllUnsettled,
+        Some(numbers) => {
+            let line = |feedetl_sn| StayLine { feedetl_sn, refunds: None };
+            StayLines::These(numbers.into_iter().map(line).collect())
+        }
+    }
+}
+
+impl Desk {
+    /// One batch.
+    pub(crate) async fn upload_fees(
+        &self,
+        request: v1::UploadFeesRequest,
+        deadline: Deadline,
+    ) -> Result<v1::UploadFeesResponse, Refusal> {
+        let answer = self.fees_in(request, Told::EachLine, deadline).await?;
+        // The same lines came as a stream before, whose answer says nothing of each.
+        if answer.result.is_empty() { Err(Refusal::Conflict(Difference::default())) } else { Ok(answer) }
+    }
+
+    /// Batches of a stream, taken in together or not at all.
+    pub(crate) async fn stream_fees(
+        &self,
+        request: v1::UploadFeesRequest,
+        deadline: Deadline,
+    ) -> Result<v1::StreamFeesResponse, Refusal> {
+        let lines = request.feedetail.len();
+        let answer = self.fees_in(request, Told::InSum, deadline).await?;
+        if !answer.result.is_empty() {
+            return Err(Refusal::Conflict(Difference::default()));
+        }
+        Ok(v1::StreamFeesResponse { lines: lines.to_string(), warnings: answer.warnings })
+    }
+
+    async fn fees_in(
+        &self,
+        request: v1::UploadFeesRequest,
+        told: Told,
+        deadline: Deadline,
+    ) -> Result<v1::UploadFeesResponse, Refusal> {
+        let request = Arc::new(request);
+        let asked = {
+            let request = Arc::clone(&request);
+            blocking(move || -> Result<Asked, Refusal> {
+                let call =
+                    request::upload(request.stay.as_ref(), &request.feedetail).map_err(Refusal::Invalid)?;
+                let lines = request.feedetail.iter().map(known_line).collect();
+                let sent = canonical::stay_bytes(v1::UploadFeesRequest::clone(&request));
+                Ok(Asked { lines: StayLines::These(lines), ..Asked::of(StayKind::FeesIn, call, sent) })
+            })
+            .await??
+        };
+        for _ in 0..TRIES {
+            let (desk, call, request) = (self.clone(), asked.call.clone(), Arc::clone(&request));
+            let Checked { version, answer } = blocking(move || -> Result<Checked, Refusal> {
+                let Some(stay) = desk.stay_of(&call)? else {
+                    return Ok(Checked { version: Some(0), answer: Ok(Vec::new()) });
+                };
+                let coming: BTreeSet<&str> =
+                    request.feedetail.iter().map(|row| row.feedetl_sn.as_str()).collect();
+                // Only what refunds an earlier line depends on what else comes and goes; dates are checked again at discharge.
+                let reaches_back = request.feedetail.iter().any(|row| {
+                    !row.init_feedetl_sn.is_empty() && !coming.contains(row.init_feedetl_sn.as_str())
+                });
+                let answer =
+                    Draft::of(&stay).and_then(|draft| desk.taken_in(&draft, &request.feedetail, told));
+                Ok(Checked { version: reaches_back.then_some(stay.version), answer })
+            })
+            .await??;
+            let decide = move |_: &AssignedStay| answer.clone();
+            if let Outcome::Done(answer) = self.commit(asked.clone(), version, deadline, decide).await? {
+                return decode(&answer);
+            }
+        }
+        Err(Refusal::Busy)
+    }
+
+    /// The answer to lines that come in, once they fit the stay.
+    fn taken_in(&self, draft: &Draft, rows: &[v1::FeeDetail], told: Told) -> Result<Vec<u8>, Refusal> {
+        let mut lines = rows.to_vec();
+        lines.extend(refunded_with(draft, rows));
+        if lines.len() > LINES_MAX {
+            let lines = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+            return Err(Refusal::Stay(StayRefusal::TooManyLines { lines }));
+        }
+        let draft = draft.with_lines(lines);
+        let mut claim = request::so_far(&draft.so_far(OPEN_END)).map_err(Refusal::Invalid)?;
+        let last = claim.bill.lines()[..rows.len()].iter().map(|line| line.fee_ocur_time.date()).max();
+        // Nobody knows the day of settlement yet.
+        claim.visit.setl_date = last.unwrap_or(claim.visit.begntime.date());
+        let mut warnings = Vec::new();
+        let splits = match self.library.without_layers(&claim) {
+            Ok(programme) => Some(split_lines(&claim, &programme).map_err(|fault| {
+                tracing::error!(%fault, "lines of a stay were not split");
+                Refusal::Fault
+            })?),
+            Err(unresolved) => {
+                warnings.push(not_split(&unresolved));
+                None
+            }
+        };
+        let result: Vec<v1::LineSettlement> = (0..rows.len())
+            .map(|place| {
+                let split = splits.as_ref().map(|splits| &splits[place]);
+                answer::uploaded_line(&claim.bill.lines()[place], split)
+            })
+            .collect();
+        warnings.extend(warnings_of(&claim, splits.as_deref().unwrap_or_default(), rows.len()));
+        let result = if told == Told::EachLine { result } else { Vec::new() };
+        let answer = v1::UploadFeesResponse { result, warnings }.encode_to_vec();
+        sendable(answer.len(), self.answer_bytes_max)?;
+        Ok(answer)
+    }
+}
+
+fn known_line(row: &v1::FeeDetail) -> StayLine {
+    let refunds = Some(row.init_feedetl_sn.as_str()).filter(|charge| !charge.is_empty()).map(Arc::from);
+    StayLine { feedetl_sn: Arc::from(row.feedetl_sn.as_str()), refunds }
+}
+
+/// The lines of the stay that the new ones refund, with what refunds them already.
+fn refunded_with<'a>(
+    draft: &'a Draft,
+    rows: &'a [v1::FeeDetail],
+) -> impl Iterator<Item = v1::FeeDetail> + 'a {
+    let charges: BTreeSet<&str> = rows.iter().map(|row| row.init_feedetl_sn.as_str()).collect();
+    let coming: BTreeSet<&str> = rows.iter().map(|row| row.feedetl_sn.as_str()).collect();
+    let concerns = move |row: &&v1::FeeDetail| {
+        let is_charge = charges.contains(row.feedetl_sn.as_str());
+        let is_refund = !row.init_feedetl_sn.is_empty() && charges.contains(row.init_feedetl_sn.as_str());
+        // A number that stands already is the ledger's to refuse.
+        (is_charge || is_refund) && !coming.contains(row.feedetl_sn.as_str())
+    };
+    draft.lines().iter().filter(concerns).cloned()
+}
+
+fn not_split(unresolved: &Unresolved) -> v1::Text {
+    v1::Text {
+        zh: "该日没有可用的目录，明细已接收，拆分待结算时确定".to_owned(),
+        en: format!("the lines are taken in, their split is made at settlement: {unresolved}"),
+    }
+}
+
+/// What a cashier should know of lines before settlement does it.
+fn warnings_of(claim: &Claim, splits: &[LineSplit], rows: usize) -> Vec<v1::Text> {
+    let told = splits.iter().take(rows).zip(claim.bill.lines());
+    let mut warnings: Vec<v1::Text> = told
+        .filter_map(|(split, line)| {
+            let reason = split.reason?;
+            let sn = crate::invalid::escaped(&line.feedetl_sn);
+            Some(v1::Text {
+                zh: format!("明细 `{sn}`：{}", reason.text(bedside_claim::Lang::Zh)),
+                en: format!("line `{sn}`: {}", reason.text(bedside_claim::Lang::En)),
+            })
+        })
+        .collect();
+    let beyond = warnings.len().saturating_sub(WARNINGS_MAX);
+    if beyond > 0 {
+        warnings.truncate(WARNINGS_MAX);
+        let Phrase { zh, en } = Phrase::made(format!("另有 {beyond} 条提示"), format!("and {beyond} more"));
+        warnings.push(v1::Text { zh: zh.into_owned(), en: en.into_owned() });
+    }
+    warnings
+}

@@ -54,7 +54,11 @@ pub(crate) fn reimburse(
     let run = Run { benefit, terms, reading };
     let Some(base) = run.base(desk)? else { return Ok(Outcome::default()) };
     if benefit.visit_count() == VisitCount::Kept {
-        desk.usage.add(reading.visits(benefit), Money::from_units(100))?;
+        let own = reading.own_visit(benefit);
+        if desk.usage.of(own.as_ref()).is_zero() {
+            desk.usage.add(reading.visits(benefit), Money::from_units(100))?;
+            desk.usage.add(own, Money::from_units(100))?;
+        }
     }
     let base_key = reading.key(SharedBy::Person, terms.base.period, &benefit.card.id, Measure::Base);
     let base_before = desk.usage.of(base_key.as_ref());
@@ -65,13 +69,16 @@ pub(crate) fn reimburse(
         period: terms.base.period,
     });
     let charge = run.charge(base, desk)?;
+    let stretch = run.stretch_key();
+    let charged_to_base = desk.usage.of(stretch.as_ref());
+    desk.usage.add(stretch, charge.now)?;
     if charge.now == base {
         desk.usage.add(base_key, base)?;
         run.deny(Reason::BelowDeductible, desk);
         return Ok(Outcome { deductible: charge.now, ..Outcome::default() });
     }
 
-    let scale = run.scale(base_before, &charge)?;
+    let scale = run.scale(base_before, charged_to_base, &charge)?;
     let excess = base.minus(charge.now)?;
     let full = scale.pays(excess, Some(desk.steps))?;
     let amount = run.limited(full, desk)?;
@@ -218,10 +225,8 @@ impl Run<'_> {
             standard = of_visit.max(desk.usage.of(Some(&highest)));
             desk.usage.set(highest, standard);
         }
-        let mut need = match deductible.rule {
-            DeductibleRule::PerVisit => standard,
-            DeductibleRule::Once | DeductibleRule::HighestLessCharged => standard.minus(before)?.or_zero(),
-        };
+        // Per visit nothing was charged before, but by earlier parts of a stay that is settled in parts.
+        let mut need = standard.minus(before)?.or_zero();
         let filled = self.filled(deductible, need, desk)?;
         need = need.minus(filled)?;
         let group_key = self.group_key(deductible);
@@ -296,11 +301,19 @@ impl Run<'_> {
         Ok(Standard { amount, fall, citation })
     }
 
-    /// The scale that the base climbs, from where earlier visits of the period have left it.
-    fn scale(&self, base_before: Money, charge: &Charge) -> Result<Scale<'_>, Fault> {
+    /// What earlier parts of the stay were charged of a base over the visit, whatever the period of the deductible.
+    fn stretch_key(&self) -> Option<AccumulatorKey> {
+        if self.terms.base.period != Period::Visit {
+            return None;
+        }
+        self.reading.over_parts(&self.benefit.card.id, Measure::Deductible, || "base".to_owned())
+    }
+
+    /// The scale that the base climbs, from where earlier visits of the period, or parts of the visit, have left it.
+    fn scale(&self, base_before: Money, charged_to_base: Money, charge: &Charge) -> Result<Scale<'_>, Fault> {
         let is_visit = self.terms.base.period == Period::Visit;
         let (start, from) = match self.terms.band_edges {
-            BandEdges::Excess if is_visit => (Money::ZERO, Money::ZERO),
+            BandEdges::Excess if is_visit => (Money::ZERO, base_before.minus(charged_to_base)?),
             BandEdges::Excess => (Money::ZERO, base_before.minus(charge.before)?),
             BandEdges::Base => (charge.standard, base_before.plus(charge.now)?),
         };

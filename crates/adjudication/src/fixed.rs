@@ -63,13 +63,20 @@ pub(crate) fn per_diem(
     let stay_days = terms.stay_days.as_ref().map(|days| reading.value(days)).transpose()?;
     paid_days = paid_days.min(stay_days.unwrap_or(u16::MAX));
     let (mut days_key, mut days_left) = (None, None);
+    // Days are counted from admission, whichever part of the stay is settled: what earlier parts paid for is taken off.
+    let stay_key = reading.over_parts(&benefit.card.id, Measure::Days, || "stay".to_owned());
+    let paid_before = counter.usage.of(stay_key.as_ref()).units() / 100;
+    if paid_before > 0 {
+        paid_days = paid_days.saturating_sub(u16::try_from(paid_before).unwrap_or(u16::MAX));
+        days_left = Some(paid_days);
+    }
     if let Some((period, period_days)) = &terms.period_days {
         days_key = reading.key(SharedBy::Person, *period, &benefit.card.id, Measure::Days);
         let used = counter.usage.of(days_key.as_ref()).units() / 100;
         let left = (i64::from(reading.value(period_days)?) - used).max(0);
         let left = u16::try_from(left).unwrap_or(u16::MAX);
         paid_days = paid_days.min(left);
-        days_left = Some(left);
+        days_left = Some(days_left.map_or(left, |of_stay| of_stay.min(left)));
     }
     let (rate, citation) = reading.cited(&terms.rate)?;
     if paid_days == 0 {
@@ -91,6 +98,7 @@ pub(crate) fn per_diem(
         citation: citation.clone(),
     });
     counter.usage.add(days_key, Money::from_units(i64::from(paid_days) * 100))?;
+    counter.usage.add(stay_key, Money::from_units(i64::from(paid_days) * 100))?;
     counter.pay(benefit, reading, None, amount)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bedside_claim::{
     AccumulatorKey, Bill, Citation, Fault, Idle, LimitPer, LimitUnit, Line, Measure, Money, Overflow, Period,
-    Quantity, Step,
+    Quantity, Settling, Step,
 };
 use bedside_policy::{Benefit, InnerLimit, LimitAmount, LineSelector, PaidLimit, SharedBy};
 
@@ -180,7 +180,7 @@ impl Limiting<'_> {
     }
 
     fn key(&self, subject: &Subject, measure: Measure) -> Option<AccumulatorKey> {
-        if self.scope.period == Period::Visit {
+        if self.scope.period == Period::Visit && self.reading.claim.visit.settling == Settling::AtOnce {
             return None;
         }
         let name = Arc::from(format!("{}:{}", self.scope.id, subject.name));

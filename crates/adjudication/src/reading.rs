@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bedside_claim::{
     AccumulatorKey, Citation, Claim, Date, Event, Fault, Measure, Money, Owner, Period, Policy,
-    PublicSettlement, Reason, Term,
+    PublicSettlement, Reason, Settling, Term, Visit,
 };
 use bedside_policy::plan::OnSchedule;
 use bedside_policy::{
@@ -46,8 +46,11 @@ impl<'a> Reading<'a> {
         let visit_number = match benefit.visit_count() {
             VisitCount::NotKept => 1,
             VisitCount::Kept => {
-                let visits = usage.of(self.visits(benefit).as_ref()).units() / 100;
-                u16::try_from(visits).unwrap_or(u16::MAX).saturating_add(1)
+                let visits = usage.of(self.visits(benefit).as_ref());
+                // A part of this stay that is settled has counted it already.
+                let own = usage.of(self.own_visit(benefit).as_ref());
+                let before = (visits.units() - own.units()) / 100;
+                u16::try_from(before).unwrap_or(u16::MAX).saturating_add(1)
             }
         };
         Reading { visit_number, ..self.clone() }
@@ -63,6 +66,31 @@ impl<'a> Reading<'a> {
             Measure::Times,
             Arc::from(AccumulatorKey::VISITS),
         )
+    }
+
+    /// Whether this stay is counted among them, where it is settled in parts; each year counts it for itself.
+    pub(crate) fn own_visit(&self, benefit: &Benefit) -> Option<AccumulatorKey> {
+        let subject = || {
+            let counted_over = self.visits(benefit).map(|key| key.term.to_string()).unwrap_or_default();
+            format!("{} {counted_over}", AccumulatorKey::VISITS)
+        };
+        self.over_parts(&benefit.card.id, Measure::Times, subject)
+    }
+
+    /// What is kept from one part of a stay to the next; `None` where the visit is settled at once.
+    pub(crate) fn over_parts(
+        &self,
+        account: &Arc<str>,
+        measure: Measure,
+        subject: impl FnOnce() -> String,
+    ) -> Option<AccumulatorKey> {
+        match self.claim.visit.settling {
+            Settling::AtOnce => None,
+            Settling::InParts => {
+                let subject = Arc::from(subject());
+                self.key_of(SharedBy::Person, Period::Visit, account, measure, subject)
+            }
+        }
     }
 
     pub(crate) fn visit_number(&self) -> u16 {
@@ -125,7 +153,8 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// The accumulator's name; `None` where nothing is kept: over a visit, or over an accident that there is not.
+    /// The accumulator's name; `None` where nothing is kept: over a visit that is settled at once, or over an accident that
+    /// there is not.
     pub(crate) fn key(
         &self,
         shared_by: SharedBy,
@@ -146,7 +175,13 @@ impl<'a> Reading<'a> {
         subject: Arc<str>,
     ) -> Option<AccumulatorKey> {
         let term = match period {
-            Period::Visit => return None,
+            Period::Visit => match self.claim.visit.settling {
+                Settling::AtOnce => return None,
+                Settling::InParts => {
+                    let Visit { hospital, mdtrt_id, .. } = &self.claim.visit;
+                    Term::Visit(format!("{}/{mdtrt_id}", hospital.fixmedins_code).into())
+                }
+            },
             Period::Year => Term::Year(self.layer.date.year()),
             Period::PolicyPeriod => match self.policy.and_then(|policy| policy.cover.from) {
                 Some(from) => Term::PolicyPeriod(from),

@@ -91,6 +91,7 @@ fn claim(charges: &[(usize, i64, i64)], psn_type: &str) -> Claim {
             causes: Vec::new(),
             accident: None,
             icu_days: 0,
+            settling: bedside_claim::Settling::AtOnce,
             related_stay: None,
         },
         bill: Bill::new(lines, total).unwrap(),

@@ -213,6 +213,7 @@ fn claim(history: &History, stay: &Stay, lines: Vec<Line>, date: Date) -> Option
             causes: Vec::new(),
             accident: None,
             icu_days: 0,
+            settling: bedside_claim::Settling::AtOnce,
             related_stay: None,
         },
         bill,

@@ -241,6 +241,7 @@ fn visit(facts: &Facts, scene: &Scene, day: Date, number: usize) -> Option<Visit
         accident: is_accident
             .then(|| Accident { evt_no: ACCIDENT.into(), date: day_plus(day, -1).unwrap_or(day) }),
         icu_days: if is_stay { facts.icu_days.min(days) } else { 0 },
+        settling: bedside_claim::Settling::AtOnce,
         related_stay: related.flatten(),
     })
 }

@@ -92,6 +92,8 @@ pub enum Term {
     PolicyPeriod(Date),
     /// One event (`evt_no`), such as an accident, over all its visits.
     Event(Arc<str>),
+    /// One stay that is settled in parts, over all of them: hospital and number, with a slash between.
+    Visit(Arc<str>),
     /// For ever.
     Lifetime,
 }
@@ -102,6 +104,7 @@ impl fmt::Display for Term {
             Term::Year(year) => write!(f, "{year}"),
             Term::PolicyPeriod(from) => write!(f, "policy {from}"),
             Term::Event(event) => write!(f, "event {event}"),
+            Term::Visit(visit) => write!(f, "visit {visit}"),
             Term::Lifetime => f.write_str("lifetime"),
         }
     }

@@ -64,7 +64,7 @@ pub use settlement::{
 };
 pub use visit::{
     Accident, Cause, DateRule, Diagnosis, DiagnosisRole, Event, Hospital, HospitalTier, Occurrence,
-    OccurrenceKind, OutOfAreaFiling, PublicSettlement, Setting, Visit,
+    OccurrenceKind, OutOfAreaFiling, PublicSettlement, Setting, Settling, Visit,
 };
 
 /// The language of a text for people.

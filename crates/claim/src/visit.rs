@@ -202,6 +202,16 @@ pub struct Accident {
     pub date: Date,
 }
 
+/// Whether a visit is settled in one settlement or in several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Settling {
+    /// In one: what counts over a visit begins and ends with it.
+    #[default]
+    AtOnce,
+    /// A stay of which parts are settled midway (中途结算): what counts over a visit goes on from one part to the next.
+    InParts,
+}
+
 /// Whether basic insurance takes part in settling the visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PublicSettlement {
@@ -343,6 +353,8 @@ pub struct Visit {
     pub icu_days: u16,
     /// The stay that an outpatient visit before or after belongs to: its first and last day.
     pub related_stay: Option<(Date, Date)>,
+    /// Whether other parts of it are settled apart.
+    pub settling: Settling,
 }
 
 /// The date of a visit that a rule goes by.

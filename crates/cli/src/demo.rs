@@ -7,6 +7,7 @@ mod held;
 mod lost;
 mod morning;
 mod receipts;
+mod stay;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -167,12 +168,14 @@ impl Ward {
             if discharge.id == morning::QUOTED {
                 self.quoted(client, discharge).await?;
             }
-            let request = if discharge.id == morning::HELD {
-                self.held(client, discharge).await?
+            let settlement = if discharge.id == morning::CALL_BY_CALL {
+                self.long_way(client, discharge).await?
+            } else if discharge.id == morning::HELD {
+                let request = self.held(client, discharge).await?;
+                self.settle(client, discharge, &request).await?
             } else {
-                discharge.request.clone()
+                self.settle(client, discharge, &discharge.request).await?
             };
-            let settlement = self.settle(client, discharge, &request).await?;
             if discharge.id == morning::SHOWN {
                 shown = Some(settlement.clone());
             }

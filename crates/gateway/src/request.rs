@@ -297,13 +297,17 @@ fn settle_data(
         reader.fault(place, "psn_setlway", InvalidCode::NotSupported, &data.psn_setlway, allowed);
     }
     let account = reader.flag(place, "acct_used_flag", &data.acct_used_flag);
-    let is_mid_stay = reader.optional_flag(place, "mid_setl_flag", &data.mid_setl_flag) == Some(true);
+    let is_mid_stay = data.mid_setl_flag == "1";
     if is_mid_stay && mid_stay == MidStay::Refused {
         let allowed = Phrase::fixed(
             "0：中途结算须先办理入院（2401）并用 Settle",
             "0: a stay is settled midway by Settle, after Admit",
         );
         reader.fault(place, "mid_setl_flag", InvalidCode::MidSettlement, &data.mid_setl_flag, allowed);
+    }
+    if mid_stay == MidStay::Refused && !data.prev_setl_flag.is_empty() {
+        let allowed = Phrase::fixed("空：由系统填写", "empty: the engine says it itself");
+        reader.fault(place, "prev_setl_flag", InvalidCode::NotSupported, &data.prev_setl_flag, allowed);
     }
     reader.optional_text(place, "invono", &data.invono, TextForm::up_to(Charset::Text, 50));
     let account = if account? { AccountUse::Use } else { AccountUse::Keep };

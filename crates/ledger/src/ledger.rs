@@ -29,8 +29,6 @@ use crate::seen::Seen;
 use crate::segments::ReadError;
 use crate::shared::{Health, LedgerConfig, Shared};
 use crate::stay::booking as stays;
-use crate::stay::command::{AssignedStay, StayError, StayEvent, StayUndone};
-use crate::stay::read::{self, StandingStay};
 use crate::stay::rows::StayKey;
 use crate::verify::{self, Verification, VerifyError};
 use crate::versions;
@@ -46,12 +44,12 @@ const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
 /// The last handle that goes stops the committer once every waiting command is answered.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    shared: Arc<Shared>,
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
     report: OpenReport,
     commands: RwLock<Option<SyncSender<Command>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
@@ -288,80 +286,6 @@ impl Ledger {
             Ok(())
         });
         each.map_err(ReadError::Tables)
-    }
-
-    /// Submits a call of a stay; never blocks. `decide` gives the answer's bytes; otherwise as [`Ledger::submit_settle`].
-    ///
-    /// # Errors
-    /// [`Busy`] when the queue is full; then neither closure runs.
-    pub fn submit_stay<E, F, R>(&self, event: StayEvent, decide: F, reply: R) -> Result<(), Busy>
-    where
-        F: Fn(&AssignedStay) -> Result<Vec<u8>, E> + Send + 'static,
-        R: FnOnce(Result<Committed, StayError<E>>) + Send + 'static,
-        E: Send + 'static,
-    {
-        self.submit(stay_command(event, decide, reply))
-    }
-
-    /// Books a call of a stay and waits for the outcome, also for a place in the queue.
-    ///
-    /// # Errors
-    /// See [`StayError`].
-    pub fn stay<E, F>(&self, event: StayEvent, decide: F) -> Result<Committed, StayError<E>>
-    where
-        F: Fn(&AssignedStay) -> Result<Vec<u8>, E> + Send + 'static,
-        E: Send + 'static,
-    {
-        let (sender, receiver) = mpsc::channel();
-        self.submit_waiting(stay_command(event, decide, move |outcome| {
-            let _ = sender.send(outcome);
-        }));
-        self.wait(&receiver).unwrap_or(Err(StayError::Stopped))
-    }
-
-    /// Submits the reversal of a call of a stay; never blocks. `okind` is [`MessageKind::Stay`](crate::MessageKind::Stay);
-    /// otherwise as [`Ledger::submit_reverse`].
-    ///
-    /// # Errors
-    /// [`Busy`] when the queue is full; then neither closure runs.
-    pub fn submit_reverse_stay<E, F, R>(&self, event: ReverseEvent, decide: F, reply: R) -> Result<(), Busy>
-    where
-        F: Fn(StayUndone, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
-        R: FnOnce(Result<Committed, ReverseError<E>>) + Send + 'static,
-        E: Send + 'static,
-    {
-        self.submit(reverse_stay_command(event, decide, reply))
-    }
-
-    /// Reverses a call of a stay and waits for the outcome, also for a place in the queue.
-    ///
-    /// # Errors
-    /// See [`ReverseError`].
-    pub fn reverse_stay<E, F>(&self, event: ReverseEvent, decide: F) -> Result<Committed, ReverseError<E>>
-    where
-        F: Fn(StayUndone, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
-        E: Send + 'static,
-    {
-        let (sender, receiver) = mpsc::channel();
-        self.submit_waiting(reverse_stay_command(event, decide, move |outcome| {
-            let _ = sender.send(outcome);
-        }));
-        self.wait(&receiver).unwrap_or(Err(ReverseError::Stopped))
-    }
-
-    /// A stay as it stands; nothing where nothing was ever admitted under that number.
-    ///
-    /// # Errors
-    /// See [`ReadError`].
-    pub fn standing_stay(
-        &self,
-        hospital: &MessageKey,
-        mdtrt_id: &Arc<str>,
-    ) -> Result<Option<StandingStay>, ReadError> {
-        if hospital.check().is_err() || check_text("mdtrt_id", mdtrt_id).is_err() {
-            return Ok(None);
-        }
-        read::standing(&self.inner.shared, hospital, mdtrt_id)
     }
 
     /// The settlement that stands for a visit at the hospital of a message, whatever its `msgid`, the latest where parts of
@@ -653,36 +577,6 @@ where
             None => Err(RegisterError::Stopped),
         };
         Box::new(move |written| reply(written.map_err(RegisterError::from).and(outcome)))
-    })
-}
-
-fn stay_command<E, F, R>(event: StayEvent, decide: F, reply: R) -> Command
-where
-    F: Fn(&AssignedStay) -> Result<Vec<u8>, E> + Send + 'static,
-    R: FnOnce(Result<Committed, StayError<E>>) + Send + 'static,
-    E: Send + 'static,
-{
-    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
-        let outcome = match group {
-            Some(group) => group.move_stay(event, decide),
-            None => Err(StayError::Stopped),
-        };
-        Box::new(move |written| reply(written.map_err(StayError::from).and(outcome)))
-    })
-}
-
-fn reverse_stay_command<E, F, R>(event: ReverseEvent, decide: F, reply: R) -> Command
-where
-    F: Fn(StayUndone, &Assigned) -> Result<Vec<u8>, E> + Send + 'static,
-    R: FnOnce(Result<Committed, ReverseError<E>>) + Send + 'static,
-    E: Send + 'static,
-{
-    Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
-        let outcome = match group {
-            Some(group) => group.reverse_stay(event, decide),
-            None => Err(ReverseError::Stopped),
-        };
-        Box::new(move |written| reply(written.map_err(ReverseError::from).and(outcome)))
     })
 }
 

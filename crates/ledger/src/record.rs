@@ -541,6 +541,10 @@ pub(crate) fn encode_term(out: &mut Encoder, term: &Term) -> Result<(), TooLarge
             out.text("evt_no", evt_no)?;
         }
         Term::Lifetime => out.u8(3),
+        Term::Visit(visit) => {
+            out.u8(4);
+            out.text("visit", visit)?;
+        }
     }
     Ok(())
 }
@@ -557,6 +561,7 @@ pub(crate) fn decode_term(input: &mut Decoder<'_>) -> Result<Term, Malformed> {
         }
         2 => Ok(Term::Event(input.text("evt_no")?)),
         3 => Ok(Term::Lifetime),
+        4 => Ok(Term::Visit(input.text("visit")?)),
         _ => Err(Malformed("term")),
     }
 }
@@ -870,28 +875,42 @@ mod tests {
         }
     }
 
-    /// Version 4 as it lies on disks: every entry, a bill, and a salt. This text changes only together with a new version.
+    /// Version 4 as it lies on disks: every entry, a part, a bill, and a salt. This text changes only together with a new
+    /// version.
     #[test]
     fn version_4_is_these_bytes() {
         let behind_the_entry = BEFORE_THE_ACCUMULATORS[2..].concat();
-        let key = AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid);
+        let key = AccumulatorKey {
+            term: Term::Visit("H1/v".into()),
+            ..AccumulatorKey::of_year(2026, "a/b".into(), "x".into(), Measure::Paid)
+        };
         let mut seen = bedside_claim::Accumulators::default();
         seen.set(key.clone(), Money::from_units(3));
         let change = AccumulatorChange { key, before: Money::from_units(1), after: Money::from_units(2) };
         let terms = HoldTerms { until_ms: 9, family_no: Some("F".into()), quoted: vec![change], seen };
-        let key = ["00", "00", "ea07", "03612f62", "0178", "03", "00"].concat();
+        let key = ["00", "04", "0448312f76", "03612f62", "0178", "03", "00"].concat();
         let hold = |seen: &str| {
             ["06", "0900000000000000", "0146", "01000000", &key, AMOUNTS, "01000000", &key, seen].concat()
         };
-        for (entry, bytes) in [
-            (Entry::Settlement, "01"),
-            (Entry::Cancellation { of: 5 }, "020500000000000000"),
-            (Entry::Reversal { of: 5 }, "030500000000000000"),
-            (Entry::Tombstone { omsgid: "m0".into() }, "04026d30"),
-            (Entry::Hold(Box::new(terms)), &hold("0300000000000000")),
+        let lines = vec![
+            StayLine { feedetl_sn: "1".into(), refunds: None },
+            StayLine { feedetl_sn: "2".into(), refunds: Some("1".into()) },
+        ];
+        let stay = StayChange { kind: StayKind::FeesOut, reverses: Some(9), lines };
+        let call = ["05", "05", "0900000000000000", "02000000", "0131", "00", "0132", "0131"].concat();
+        let whole = |entry| Record { entry, bill: b"b".to_vec(), ..cancellation(Vec::new()) };
+        let part = |entry, part| Record { part: Some(part), ..whole(entry) };
+        for (record, bytes) in [
+            (whole(Entry::Settlement), "0100"),
+            (part(Entry::Settlement, StayPart::MidStay), "0101"),
+            (part(Entry::Settlement, StayPart::Final), "0102"),
+            (whole(Entry::Cancellation { of: 5 }), "02050000000000000000"),
+            (part(Entry::Reversal { of: 5 }, StayPart::Final), "03050000000000000002"),
+            (whole(Entry::Tombstone { omsgid: "m0".into() }), "04026d30"),
+            (whole(Entry::Stay(stay)), &call),
+            (whole(Entry::Hold(Box::new(terms))), &hold("0300000000000000")),
         ] {
-            let record =
-                Record { entry, bill: b"b".to_vec(), salt: Some([0xAB; 32]), ..cancellation(Vec::new()) };
+            let record = Record { salt: Some([0xAB; 32]), ..record };
             let without = hex(&["04", bytes, &behind_the_entry, "00000000", BEHIND, "01000000", "62"]);
             let expected = [without.as_slice(), &[0xAB; 32]].concat();
             assert_eq!(record.encode().unwrap(), expected);
@@ -901,6 +920,8 @@ mod tests {
         // an accumulator of zero would be a second way to write the same
         let zero = hex(&["04", &hold("0000000000000000"), &behind_the_entry, "00000000", BEHIND, "00000000"]);
         assert_eq!(Record::decode(7, &zero), Err(Malformed("seen")));
+        let no_such_part = hex(&["04", "01", "03", &behind_the_entry, "00000000", BEHIND, "00000000"]);
+        assert_eq!(Record::decode(7, &no_such_part), Err(Malformed("part")));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 pub(crate) mod booking;
 pub(crate) mod command;
 pub(crate) mod folded;
+mod handle;
+pub(crate) mod outcome;
 pub(crate) mod read;
 pub(crate) mod rows;
 

@@ -245,6 +245,7 @@ impl House {
 
     fn settle(&mut self, visit: u8, amount: i64, within: Option<&HeldBy>, now: i64) -> String {
         let event = SettleEvent {
+            stay: None,
             message: message(&self.msgid()),
             person: person(&format!("p{}", person_of(visit))),
             family_no: House::family(visit),

@@ -249,6 +249,7 @@ fn visit(draw: &mut Draw, day: Date) -> Visit {
             .of(&[None, Some("A1"), Some("A2")])
             .map(|evt_no| Accident { evt_no: evt_no.into(), date: day }),
         icu_days: u16::try_from(draw.between(0, days)).expect("a small number of days"),
+        settling: bedside_claim::Settling::AtOnce,
         related_stay: draw.of(&[None, Some((plus_days(stay_ended, -5), stay_ended))]),
     }
 }

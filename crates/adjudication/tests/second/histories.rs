@@ -338,6 +338,7 @@ impl History {
                 causes: Vec::new(),
                 accident: None,
                 icu_days: 0,
+                settling: bedside_claim::Settling::AtOnce,
                 related_stay: None,
             },
             bill: bill.ok()?,

@@ -37,7 +37,7 @@ pub(super) fn text(step: &Step) -> String {
                 text +=
                     &format!("（首次 {full}，此前就诊 {visits_before} 次，每次递减 {by}，不低于 {floor}），");
             }
-            if *rule != DeductibleRule::PerVisit {
+            if *rule != DeductibleRule::PerVisit || !charged_before.is_zero() {
                 text += &format!("此前已扣 {charged_before}，");
             }
             if !filled.is_zero() {

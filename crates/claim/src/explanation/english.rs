@@ -45,7 +45,7 @@ pub(super) fn text(step: &Step) -> String {
                     "fallen from {full} by {by} with each of {visits_before} visits before, not below {floor}, "
                 );
             }
-            if *rule != DeductibleRule::PerVisit {
+            if *rule != DeductibleRule::PerVisit || !charged_before.is_zero() {
                 text += &format!("charged before {charged_before}, ");
             }
             if !filled.is_zero() {

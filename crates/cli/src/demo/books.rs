@@ -17,6 +17,8 @@ pub(super) struct Books {
     medfee_sumamt: Money,
     accounts: BTreeMap<String, Money>,
     settlements: u64,
+    /// Calls of stays, which book no amount.
+    calls: u64,
     lines: usize,
     expected: Option<v1::Settlement>,
 }
@@ -58,6 +60,11 @@ impl Books {
     /// A record that books nothing: a hold, a tombstone.
     pub(super) fn add_nothing_booked(&mut self) {
         self.settlements += 1;
+    }
+
+    /// Records of calls of stays.
+    pub(super) fn add_calls(&mut self, calls: u64) {
+        self.calls += calls;
     }
 
     /// Re-adds an answer and takes it into the books.
@@ -104,7 +111,9 @@ impl Books {
         let (mut cancellations, mut reversals, mut holds) = (0, 0, 0);
         for record in read_journal(dir).map_err(Failure::fault)? {
             let (_, record) = record.map_err(Failure::fault)?;
-            ledger.settlements += 1;
+            let is_of_stay = matches!(record.kind(), MessageKind::Stay(_));
+            ledger.calls += u64::from(is_of_stay);
+            ledger.settlements += u64::from(!is_of_stay);
             cancellations += u64::from(record.kind() == MessageKind::Cancel);
             reversals += u64::from(record.kind() == MessageKind::Reverse);
             holds += u64::from(record.kind() == MessageKind::Hold);
@@ -124,11 +133,14 @@ impl Books {
         let kept = standing(&ledger);
         if kept != standing(self)
             || ledger.medfee_sumamt != self.medfee_sumamt
-            || ledger.settlements != self.settlements
+            || (ledger.settlements, ledger.calls) != (self.settlements, self.calls)
         {
             return Err(Failure::fault(format!(
                 "the ledger comes to {} in {} records, the answers to {} in {}",
-                ledger.medfee_sumamt, ledger.settlements, self.medfee_sumamt, self.settlements
+                ledger.medfee_sumamt,
+                ledger.settlements + ledger.calls,
+                self.medfee_sumamt,
+                self.settlements + self.calls
             )));
         }
         let owed = sum(kept.values().copied().map(Ok))?;
@@ -138,20 +150,34 @@ impl Books {
                 ledger.medfee_sumamt
             )));
         }
-        let records = ledger.settlements;
-        let settlements = records - cancellations - reversals - holds;
+        let (calls, settlements) = (ledger.calls, ledger.settlements - cancellations - reversals - holds);
+        let records = ledger.settlements + calls;
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = match lang {
             Lang::Zh => writeln!(
                 text,
-                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}，冲正 {}，保留 {}），{} 条明细逐条复核；账单总额 {} =",
-                records, settlements, cancellations, reversals, holds, self.lines, ledger.medfee_sumamt
+                "\n✔ 账本回读：{} 条记录（结算 {}，撤销 {}，冲正 {}，保留 {}，住院 {}），{} 条明细逐条复核；账单总额 {} =",
+                records,
+                settlements,
+                cancellations,
+                reversals,
+                holds,
+                calls,
+                self.lines,
+                ledger.medfee_sumamt
             ),
             Lang::En => writeln!(
                 text,
-                "\n✔ ledger read back: {} records ({} settlements, {} cancellations, {} reversals, {} holds), {} lines re-added; billed {} =",
-                records, settlements, cancellations, reversals, holds, self.lines, ledger.medfee_sumamt
+                "\n✔ ledger read back: {} records ({} settlements, {} cancellations, {} reversals, {} holds, {} calls of stays), {} lines re-added; billed {} =",
+                records,
+                settlements,
+                cancellations,
+                reversals,
+                holds,
+                calls,
+                self.lines,
+                ledger.medfee_sumamt
             ),
         };
         for (account, amount) in &kept {

@@ -33,6 +33,8 @@ pub(super) const SENT_TWICE: &str = "02-employee-appendectomy";
 pub(super) const CANCELLED: &str = "03-retired-secondary";
 /// Its answer is lost, found again by its msgid, and the call taken back and settled anew.
 pub(super) const ANSWER_LOST: &str = "13-newborn-refund";
+/// Admitted, filled and discharged call by call.
+pub(super) const CALL_BY_CALL: &str = "09-out-of-area";
 /// Its statement is printed.
 pub(super) const SHOWN: &str = "08-cancer-out-of-catalogue";
 /// Refused.

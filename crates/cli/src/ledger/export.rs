@@ -72,6 +72,7 @@ fn term(term: &Term) -> (&'static str, String) {
         Term::Year(year) => ("year", year.to_string()),
         Term::PolicyPeriod(from) => ("policy_period", from.to_string()),
         Term::Event(evt_no) => ("event", evt_no.to_string()),
+        Term::Visit(visit) => ("visit", visit.to_string()),
         Term::Lifetime => ("lifetime", String::new()),
     }
 }

@@ -258,8 +258,8 @@ impl Desk {
         hospital: &MessageKey,
         mdtrt_id: &Arc<str>,
     ) -> Result<&'static str, Refusal> {
-        let stay = self.standing_stay(hospital, mdtrt_id)?;
-        Ok(match stay.map_or(StayState::Unknown, |stay| stay.state) {
+        let state = self.ledger.stay_state(hospital, mdtrt_id).map_err(|error| self.read_refusal(&error))?;
+        Ok(match state {
             StayState::Unknown => "",
             StayState::Admitted => "admitted",
             StayState::Discharged => "discharged",
@@ -270,8 +270,8 @@ impl Desk {
 
     /// Whether a visit may be quoted: it is not settled, nor a stay where a bill came whole.
     pub(super) fn quotable(&self, hospital: &MessageKey, mdtrt_id: &Arc<str>) -> Result<(), Refusal> {
-        let stay = self.standing_stay(hospital, mdtrt_id)?;
-        if stay.is_some_and(|stay| matches!(stay.state, StayState::Admitted | StayState::Discharged)) {
+        let state = self.ledger.stay_state(hospital, mdtrt_id).map_err(|error| self.read_refusal(&error))?;
+        if matches!(state, StayState::Admitted | StayState::Discharged) {
             return Err(Refusal::Stay(StayRefusal::AlreadyAdmitted));
         }
         let settled = self.ledger.standing(hospital, mdtrt_id).map_err(|error| self.read_refusal(&error))?;

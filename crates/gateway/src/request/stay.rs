@@ -89,8 +89,14 @@ pub fn upload(
     reader.faults.finish(call.filter(|_| is_whole))
 }
 
-/// The numbers (`feedetl_sn`) of lines that are withdrawn; nothing for all.
-pub type Withdrawn = Option<Vec<Arc<str>>>;
+/// Which lines a withdrawal names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// `0000`: every one that is not settled.
+    All,
+    /// These.
+    These(Vec<Arc<str>>),
+}
 
 /// The checked withdrawal.
 ///
@@ -124,7 +130,8 @@ pub fn withdraw(request: &v1::CancelFeesRequest) -> Result<(StayCall, Withdrawn)
             read.push(number);
         }
     }
-    let call = call.map(|call| (call, (!is_all).then_some(read)));
+    let withdrawn = if is_all { Withdrawn::All } else { Withdrawn::These(read) };
+    let call = call.map(|call| (call, withdrawn));
     reader.faults.finish(call)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bedside_claim::{
     Accident, Cause, Date, DateTime, Diagnosis, DiagnosisRole, Hospital, HospitalTier, OutOfAreaFiling,
-    PublicSettlement, Setting, Visit,
+    PublicSettlement, Setting, Settling, Visit,
 };
 
 use super::fields::{AREA, Charset, Era, ID, Place, Reader, TextForm};
@@ -28,6 +28,7 @@ pub(super) fn read(reader: &mut Reader, request: &v1::SettleBillRequest) -> Opti
     }
     let diagnoses = diagnoses(reader, &request.diseinfo);
     let public_settlement = public_settlement(reader, request.data.as_ref());
+    let settling = settling(reader, request.data.as_ref());
     let admission = admission?;
     let endtime_of = endtime?;
     let Admission { icu_days, .. } = admission;
@@ -66,6 +67,7 @@ pub(super) fn read(reader: &mut Reader, request: &v1::SettleBillRequest) -> Opti
         causes: admission.causes,
         accident: admission.accident,
         icu_days,
+        settling: settling?,
         related_stay: admission.related_stay,
     })
 }
@@ -215,6 +217,15 @@ fn public_settlement(reader: &mut Reader, data: Option<&v1::SettleData>) -> Opti
     let flag = &data.pub_setl_flag;
     let default = PublicSettlement::Through;
     reader.optional_code(Place::Node("data"), "pub_setl_flag", flag, default, read, allowed)
+}
+
+/// A bill that was put together from a stay says whether other parts of the stay are settled apart.
+fn settling(reader: &mut Reader, data: Option<&v1::SettleData>) -> Option<Settling> {
+    let data = data?;
+    let place = Place::Node("data");
+    let goes_on = reader.optional_flag(place, "mid_setl_flag", &data.mid_setl_flag);
+    let went_before = reader.optional_flag(place, "prev_setl_flag", &data.prev_setl_flag);
+    Some(if goes_on? || went_before? { Settling::InParts } else { Settling::AtOnce })
 }
 
 fn discharge(reader: &mut Reader, dscginfo: Option<&v1::DscgInfo>) -> Option<DateTime> {

@@ -491,3 +491,114 @@ async fn a_line_is_in_the_settlement_or_behind_it() {
     house.ledger.verify().unwrap();
     house.close().await;
 }
+
+/// A stay settled midway and at its end, against the same stay settled at once: what the deductible took of both parts
+/// together, what basic insurance paid, and a daily allowance.
+async fn parts_and_whole(name: &str, edits: &str) -> ([String; 2], Vec<v1::Settlement>) {
+    let lines = "copy feedetail[2]\nfeedetail[3].feedetl_sn = 4\nfeedetail[2].fee_ocur_time = 2026-03-05 08:00:00\n\
+                 drop feedetail[3].fulamt_ownpay_amt\ndrop feedetail[3].overlmt_amt\ndrop feedetail[3].preselfpay_amt\n\
+                 drop feedetail[3].inscp_scp_amt\ndrop insuinfo[1]\n\
+                 feedetail[3].fulamt_ownpay_amt = 0\nfeedetail[3].overlmt_amt = 0\nfeedetail[3].preselfpay_amt = 0";
+    let amounts = "feedetail[2].pric = 900\nfeedetail[2].det_item_fee_sumamt = 900.00\nfeedetail[2].fulamt_ownpay_amt = 0\n\
+                   feedetail[2].preselfpay_amt = 0\nfeedetail[2].inscp_scp_amt = 900.00\nfeedetail[3].pric = 40000\n\
+                   feedetail[3].det_item_fee_sumamt = 40000.00\nfeedetail[3].inscp_scp_amt = 40000.00\n\
+                   data.medfee_sumamt = 40940.00\npolicyinfo[0].product = demo/inpatient-allowance";
+    let stay = Stay::named(name, &format!("{lines}\n{amounts}\n{edits}"));
+    let mut whole = House::open().await;
+    let at_once = whole.settle(stay.bill.clone()).await.unwrap();
+    let mut house = House::open().await;
+    let client = &mut house.client;
+    client.admit(stay.admit("a")).await.unwrap();
+    client.upload_fees(stay.upload("u1", 0..3)).await.unwrap();
+    let midway = settled(client, stay.settle_midway("m", "2026-03-05", "940.00")).await.unwrap();
+    client.upload_fees(stay.upload("u2", 3..4)).await.unwrap();
+    client.discharge(stay.discharge("d")).await.unwrap();
+    let data = v1::SettleData { medfee_sumamt: "40000.00".to_owned(), ..stay.bill.data.clone().unwrap() };
+    let quote = v1::PreSettleRequest { data: Some(data.clone()), ..stay.quote() };
+    let quote = client.pre_settle(quote).await.unwrap().into_inner().settlement.unwrap();
+    let rest = settled(client, v1::SettleRequest { data: Some(data), ..stay.settle("s") }).await.unwrap();
+    assert_eq!(bare(quote), bare(rest.clone()));
+    let fen = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
+    let sum = |of: fn(&v1::SetlInfo) -> &str| {
+        let parts = [&midway, &rest].map(|part| fen(of(part.setlinfo.as_ref().unwrap())));
+        (parts.iter().sum::<i64>(), fen(of(at_once.setlinfo.as_ref().unwrap())))
+    };
+    let (charged, expected) = sum(|info| &info.act_pay_dedc);
+    assert_eq!(charged, expected, "{name}: the deductible");
+    let (paid, expected) = sum(|info| &info.hifp_pay);
+    assert_eq!(paid, expected, "{name}: basic insurance");
+    assert!(expected > 0);
+    // the days that do not count are taken off once, and each day is paid once
+    let (paid, expected) = sum(|info| &info.to_person_pay);
+    assert_eq!(paid, expected, "{name}: the allowance");
+    assert!(expected > 0);
+
+    // The parts are undone latest first, and the stay stands as before them.
+    let blocked = house.cancel("c0", &midway).await.unwrap_err();
+    assert_eq!(
+        (reason(&blocked).as_str(), &info(&blocked).metadata["setl_id"]),
+        ("BLOCKED_BY_LATER", &rest.setl_id)
+    );
+    house.cancel("c1", &rest).await.unwrap();
+    house.cancel("c2", &midway).await.unwrap();
+    assert_eq!(house.accumulators(stay.psn_no()).await, []);
+    let again = settled(&mut house.client, stay.settle("s2")).await.unwrap();
+    assert_eq!(bare(again), bare(at_once.clone()), "{name}: the whole after both");
+    house.ledger.verify().unwrap();
+    house.close().await;
+    whole.close().await;
+    let deductibles = [&midway, &rest].map(|part| part.setlinfo.as_ref().unwrap().act_pay_dedc.clone());
+    (deductibles, vec![midway, rest, at_once])
+}
+
+/// Three kinds of deductible: the highest of the year less what was charged, one per visit, one per visit that falls.
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_a_stay_are_charged_one_deductible() {
+    let (deductibles, _) = parts_and_whole("hangzhou", "").await;
+    assert_eq!(deductibles[1], "0.00");
+    let elsewhere = |area: &str| {
+        format!(
+            "insuinfo[0].insuplc_admdvs = {area}\nheader.insuplc_admdvs = {area}\nheader.mdtrtarea_admvs = {area}"
+        )
+    };
+    // 940.00 do not fill the deductible of a tertiary hospital there: the rest of it is charged by the last part.
+    let (deductibles, parts) = parts_and_whole("ulanqab", &elsewhere("150902")).await;
+    assert!(deductibles.iter().all(|charged| charged != "0.00"), "{deductibles:?}");
+    let terms: Vec<&str> = parts[1].accumulators.iter().map(|change| change.term.as_str()).collect();
+    assert!(terms.contains(&"visit H33010600001/V-ulanqab"), "{terms:?}");
+    // settled at once, nothing is kept over a visit
+    assert!(parts[2].accumulators.iter().all(|change| !change.term.starts_with("visit")));
+    let (deductibles, _) = parts_and_whole("jiamusi", &elsewhere("230803")).await;
+    assert_ne!(deductibles[0], "0.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stay_settled_midway_is_settled_up_to_a_day() {
+    let mut house = House::open().await;
+    let stay = Stay::named("midway", "");
+    let client = &mut house.client;
+    client.admit(stay.admit("a")).await.unwrap();
+    client.upload_fees(stay.upload("u", 0..3)).await.unwrap();
+    let status = settled(client, stay.settle_midway("m0", "", "100.00")).await.unwrap_err();
+    assert_eq!(info(&status).metadata["field"], "data.setl_date");
+    let status = settled(client, stay.settle_midway("m0", "2026-03-05", "100.00")).await.unwrap_err();
+    assert_eq!(info(&status).metadata["field"], "feedetail[2].fee_ocur_time");
+    let mut forged = stay.settle_midway("m0", "2026-03-10", "100.00");
+    forged.data.as_mut().unwrap().mid_setl_flag = "2".to_owned();
+    assert_eq!(reason(&settled(client, forged).await.unwrap_err()), "NOT_DISCHARGED");
+    let midway = settled(client, stay.settle_midway("m0", "2026-03-10", "100.00")).await.unwrap();
+    let status = client.cancel_fees(stay.withdraw("w", &["1"])).await.unwrap_err();
+    let named = info(&status).metadata;
+    assert_eq!((reason(&status).as_str(), &named["setl_id"]), ("LINE_SETTLED", &midway.setl_id));
+    // a refund of a settled line waits for that settlement's cancellation
+    let mut refund = stay.upload("u2", 1..2);
+    refund.feedetail[0].feedetl_sn = "9".to_owned();
+    assert_eq!(reason(&client.upload_fees(refund).await.unwrap_err()), "LINE_SETTLED");
+    client.discharge(stay.discharge("d")).await.unwrap();
+    assert_eq!(reason(&settled(client, stay.settle("s")).await.unwrap_err()), "NO_LINES");
+    // a bill that comes whole cannot say of itself that parts went before
+    let mut bill = edited("");
+    bill.data.as_mut().unwrap().prev_setl_flag = "1".to_owned();
+    assert_eq!(info(&house.settle(bill).await.unwrap_err()).metadata["field"], "data.prev_setl_flag");
+    house.close().await;
+}

@@ -131,6 +131,7 @@ pub fn settle_at(
     bill: &Bill,
 ) -> Result<Committed, SettleError<String>> {
     let event = SettleEvent {
+        stay: None,
         message,
         person: person(&bill.psn_no),
         family_no: bill.family.as_deref().map(Arc::from),

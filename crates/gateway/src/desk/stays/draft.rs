@@ -15,6 +15,8 @@ use super::super::decode;
 pub(crate) struct Draft {
     admission: v1::AdmitRequest,
     dscginfo: Option<v1::DscgInfo>,
+    /// Whether a part of it is settled midway.
+    has_settled_parts: bool,
     /// Lines that are not settled, in the order in which they came.
     lines: Vec<v1::FeeDetail>,
 }
@@ -28,7 +30,12 @@ impl Draft {
         if stay.state == StayState::Cancelled {
             return Err(Refusal::Stay(StayRefusal::Cancelled));
         }
-        let mut draft = Draft { admission: decode(&stay.admission)?, dscginfo: None, lines: Vec::new() };
+        let mut draft = Draft {
+            admission: decode(&stay.admission)?,
+            dscginfo: None,
+            has_settled_parts: !stay.settlements.is_empty(),
+            lines: Vec::new(),
+        };
         for update in &stay.updates {
             draft.update(&decode(update)?);
         }
@@ -69,7 +76,12 @@ impl Draft {
 
     /// The stay without lines, of which `lines` take the place.
     pub(crate) fn with_lines(&self, lines: Vec<v1::FeeDetail>) -> Draft {
-        Draft { admission: self.admission.clone(), dscginfo: self.dscginfo.clone(), lines }
+        Draft {
+            admission: self.admission.clone(),
+            dscginfo: self.dscginfo.clone(),
+            has_settled_parts: self.has_settled_parts,
+            lines,
+        }
     }
 
     /// Lets a stay that goes on end with a day: `yyyy-MM-dd`.
@@ -77,17 +89,21 @@ impl Draft {
         self.dscginfo = Some(v1::DscgInfo { endtime: format!("{day} 23:59:59"), ..v1::DscgInfo::default() });
     }
 
+    pub(crate) fn has_settled_parts(&self) -> bool {
+        self.has_settled_parts
+    }
+
     pub(crate) fn is_discharged(&self) -> bool {
         self.dscginfo.is_some()
     }
 
     /// The last day of a line, else that of admission.
-    pub(crate) fn last_day(&self) -> &str {
+    pub(crate) fn last_day(&self) -> String {
         let admitted = self.admission.mdtrtinfo.as_ref().map_or("", |info| &info.begntime);
         let times = self.lines.iter().map(|line| line.fee_ocur_time.as_str());
         // Times in the one form that is accepted sort as texts.
         let last = times.chain(std::iter::once(admitted)).max().unwrap_or_default();
-        last.get(..10).unwrap_or_default()
+        last.get(..10).unwrap_or_default().to_owned()
     }
 
     /// The bill as far as it is known; a stay that goes on ends with `open_end`.

@@ -17,7 +17,7 @@ use crate::deadline::Deadline;
 use crate::desk::{blocking, decode, sendable};
 use crate::errors::Refusal;
 use crate::invalid::Phrase;
-use crate::request::{self, OPEN_END};
+use crate::request::{self, OPEN_END, Withdrawn};
 use crate::v1;
 
 /// Sentences of an answer; what lies beyond is counted.
@@ -30,11 +30,11 @@ enum Told {
     InSum,
 }
 
-/// The lines that a withdrawal names; nothing: all.
-pub(super) fn named(numbers: Option<Vec<Arc<str>>>) -> StayLines {
-    match numbers {
-        None => StayLines::AllUnsettled,
-        Some(numbers) => {
+/// The lines that a withdrawal names.
+pub(super) fn named(withdrawn: Withdrawn) -> StayLines {
+    match withdrawn {
+        Withdrawn::All => StayLines::AllUnsettled,
+        Withdrawn::These(numbers) => {
             let line = |feedetl_sn| StayLine { feedetl_sn, refunds: None };
             StayLines::These(numbers.into_iter().map(line).collect())
         }

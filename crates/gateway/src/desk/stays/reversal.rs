@@ -1,8 +1,9 @@
 //! 冲正 (2601) of a call of a stay: it is taken back where nothing later stands on it, or barred where it never arrived.
 
+use std::sync::Arc;
+
 use bedside_ledger::{Assigned, Committed, MessageKind, ReverseError, ReverseEvent, StayKind, StayUndone};
 use prost::Message;
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::deadline::Deadline;

@@ -1,13 +1,14 @@
 //! The settlement of a stay (2304), whole or midway, and its quote (2303): its bill is put together from its calls and goes
 //! the way of every other bill.
 
+use std::sync::Arc;
+
 use bedside_claim::{Claim, Money};
 use bedside_ledger::{
     Assigned, Committed, Seen, SettleError, SettleEvent, SettledStay, StayPart, StayRefusal, StayState,
 };
 use bedside_policy::Programme;
 use prost::Message;
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{Desk, Draft, TRIES};
@@ -106,8 +107,7 @@ impl Desk {
             let mut draft = Draft::of(&standing)?;
             let data = quoted_data(&draft, data)?;
             if !draft.is_discharged() {
-                let day = if data.setl_date.is_empty() { draft.last_day() } else { &data.setl_date };
-                let day = day.to_owned();
+                let day = if data.setl_date.is_empty() { draft.last_day() } else { data.setl_date.clone() };
                 draft.end_with(&day);
             }
             let request = v1::SettleRequest { data: Some(data), national, ..v1::SettleRequest::default() };
@@ -151,6 +151,9 @@ impl Desk {
         let mdtrt_id = call.mdtrt_id.as_deref().unwrap_or_default();
         let mut bill = draft.bill(mdtrt_id, stay.header.unwrap_or_default(), v1::SettleData::default());
         bill.data.clone_from(&request.data);
+        if let Some(data) = &mut bill.data {
+            data.prev_setl_flag = if draft.has_settled_parts() { "1".to_owned() } else { String::new() };
+        }
         bill.national.clone_from(&request.national);
         bill.mulaidinfo.clone_from(&request.mulaidinfo);
         bill.evtinfo.clone_from(&request.evtinfo);

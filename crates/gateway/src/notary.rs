@@ -1,15 +1,15 @@
 //! The notary (存证): signs what the ledger is, keeps what it signed outside the ledger, and makes receipts.
 //!
 //! It signs one tree after the other under one lock, so that a later checkpoint never names fewer records. A checkpoint
-//! is signed when an answer needs one and the ledger has grown. The log beside it is appended to at opening, at closing
-//! and at most once a second in between; an opening that finds another history than the log's last checkpoint is
-//! refused. It must not know what a settlement means. Invariant: all that one key signs is one history.
+//! is signed when an answer needs one and the ledger has grown. The log beside it is appended to and synced at opening, at
+//! closing and once a second in between, by a task of its own, so that no answer waits for it; an opening that finds another
+//! history than the log's last checkpoint is refused. It must not know what a settlement means. Invariant: all that one key signs is one history.
 
 mod files;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bedside_ledger::{Ledger, MessageKey, ReadError, Tree};
 use bedside_receipt::{Checkpoint, NoteError, PublicKey, SigningKey, merkle};
@@ -20,7 +20,7 @@ use crate::v1;
 pub use self::files::{KeyError, open_or_make_key, read_key};
 
 /// A log line for every group under load would fill disks and prove no more.
-const LOG_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a notary does not open.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +72,8 @@ pub struct Notary {
     key: SigningKey,
     log: Option<PathBuf>,
     last: Mutex<Last>,
+    /// Held while the log is written to, so that a later checkpoint never comes before an earlier one.
+    writing: Mutex<()>,
 }
 
 /// What was signed last.
@@ -79,9 +81,8 @@ pub struct Notary {
 struct Last {
     signed: Option<(Tree, String)>,
     signed_at: Timestamp,
-    /// Whether the log has it, and when it was written to.
+    /// Whether the log has it.
     is_logged: bool,
-    logged_at: Option<Instant>,
 }
 
 impl Notary {
@@ -93,7 +94,7 @@ impl Notary {
         if let Some(path) = &log {
             check_log(&key.public(), path, ledger)?;
         }
-        let notary = Notary { key, log, last: Mutex::default() };
+        let notary = Notary { key, log, last: Mutex::default(), writing: Mutex::default() };
         notary.close(ledger)?;
         Ok(notary)
     }
@@ -108,15 +109,26 @@ impl Notary {
     /// # Errors
     /// [`NotaryError::Ledger`], [`NotaryError::Log`].
     pub fn close(&self, ledger: &Ledger) -> Result<(), NotaryError> {
-        let mut last = self.last();
-        self.sign(&mut last, ledger)?;
+        self.sign(&mut self.last(), ledger)?;
+        self.write_log()
+    }
+
+    /// Writes what was signed last to the log, synced, if the log lacks it.
+    ///
+    /// # Errors
+    /// [`NotaryError::Log`]; what was not written is written the next time.
+    pub(crate) fn write_log(&self) -> Result<(), NotaryError> {
         let Some(path) = &self.log else { return Ok(()) };
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tree, note) = match &*self.last() {
+            Last { signed: Some(signed), is_logged: false, .. } => signed.clone(),
+            Last { .. } => return Ok(()),
+        };
         let io = |source| NotaryError::Log { path: path.clone(), source };
-        if let Some((_, note)) = last.signed.as_ref().filter(|_| !last.is_logged) {
-            files::append(path, note).map_err(io)?;
-            last.is_logged = true;
-        }
-        files::sync(path).map_err(io)
+        files::append(path, &note).and_then(|()| files::sync(path)).map_err(io)?;
+        let mut last = self.last();
+        last.is_logged = last.signed.as_ref().is_some_and(|(signed, _)| *signed == tree);
+        Ok(())
     }
 
     /// The receipt of what a message booked, in the ledger as it is now; with the proof from an earlier tree, if that is
@@ -152,21 +164,7 @@ impl Notary {
 
     /// The ledger as it is now, signed.
     fn checkpoint(&self, ledger: &Ledger) -> Result<(Tree, String), ReadError> {
-        let mut last = self.last();
-        let (tree, note) = self.sign(&mut last, ledger)?;
-        let is_due = last.logged_at.is_none_or(|at| at.elapsed() >= LOG_INTERVAL);
-        if let Some(path) = &self.log
-            && is_due
-            && !last.is_logged
-        {
-            // The answer does not wait for it to be well again; the next one tries anew, and the closing tells.
-            match files::append(path, &note) {
-                Ok(()) => last.is_logged = true,
-                Err(error) => tracing::error!(%error, "the checkpoint log could not be written"),
-            }
-            last.logged_at = Some(Instant::now());
-        }
-        Ok((tree, note))
+        self.sign(&mut self.last(), ledger)
     }
 
     /// Signs the ledger's tree if it is another than the one signed last.

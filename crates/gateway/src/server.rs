@@ -19,7 +19,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::connection;
 use crate::desk::Desk;
-use crate::notary::Notary;
+use crate::notary::{self, Notary};
 use crate::registers::{RegisterReadError, with_catalogues};
 use crate::service::{Caps, Service};
 use crate::v1::bedside_service_server::BedsideServiceServer;
@@ -209,10 +209,12 @@ impl Gateway {
             move || with_catalogues(library, &ledger, &tenant)
         });
         let (limit, hold_max_s) = (limits.message_bytes, hold_max.as_secs());
+        let keeper = notary.clone();
         let desk = Desk::new(tenant.into(), ledger, library.await??, notary, limit, hold_max_s);
         let (reporter, health) = tonic_health::server::health_reporter();
         set_health(&reporter, ServingStatus::Serving).await;
         let watching = tokio::spawn(watch_ledger(desk.clone(), reporter.clone()));
+        let logging = keeper.map(|notary| tokio::spawn(keep_log(notary)));
 
         let door = desk.clone();
         let caps = Caps { settle: limits.deadline_settle, check: limits.deadline_check };
@@ -260,7 +262,25 @@ impl Gateway {
             }
         };
         watching.abort();
+        if let Some(logging) = logging {
+            logging.abort();
+        }
         Ok(served?)
+    }
+}
+
+/// Keeps the log of checkpoints no further behind than an interval. Whoever began the notary closes it, and is told of
+/// an error then, too.
+async fn keep_log(notary: Arc<Notary>) {
+    let mut interval = tokio::time::interval(notary::LOG_INTERVAL);
+    loop {
+        interval.tick().await;
+        let notary = Arc::clone(&notary);
+        match tokio::task::spawn_blocking(move || notary.write_log()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the checkpoint log could not be written"),
+            Err(error) => tracing::error!(%error, "the task that writes the checkpoint log broke off"),
+        }
     }
 }
 

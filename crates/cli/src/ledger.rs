@@ -9,6 +9,7 @@ mod life;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use bedside_claim::Lang;
 use bedside_ledger::{
     Copied, CopyError, Ledger, LedgerConfig, OpenError, OpenReport, Point, Progress, Verification,
     VerifyError, copy_ledger, read_journal, verify_journal,
@@ -272,7 +273,7 @@ fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
         (verification, Some(ledger.open_report().clone()))
     };
     if let Some(key) = &arguments.public_key {
-        hold_against(&verification, &arguments.receipt, &receipt::public_key(key)?)?;
+        hold_against(&verification, &arguments.receipt, &receipt::public_key(key, Lang::En)?)?;
     }
     match arguments.format.format {
         OutputFormat::Text => print(&verification_text(&verification, report.as_ref())),
@@ -283,8 +284,8 @@ fn verify(arguments: &VerifyArguments) -> Result<(), Failure> {
 /// Whether the ledger begins with the tree of each receipt.
 fn hold_against(verification: &Verification, receipts: &[PathBuf], key: &PublicKey) -> Result<(), Failure> {
     for path in receipts {
-        let given = receipt::read_receipt(path)?;
-        let tree = receipt::proved(path, &given, key)?.checkpoint.tree;
+        let given = receipt::read_receipt(path, Lang::En)?;
+        let tree = receipt::proved(path, &given, key, Lang::En)?.checkpoint.tree;
         let (size, records) = (tree.size, verification.records);
         match verification.leaves.root(size) {
             Some(root) if root == tree.root => {}

@@ -54,7 +54,9 @@ fn a_receipt_is_checked_with_the_key_alone_and_held_against_a_folder() {
     let other = if &whole[salt..=salt] == "A" { "B" } else { "A" };
     fs::write(&changed, [&whole[..salt], other, &whole[salt + 1..]].concat()).unwrap();
     let refused = ends(&["verify", "receipt", text(&changed), "--public-key", key], 3);
-    assert!(refused.contains("not in the ledger"), "{refused}");
+    assert!(refused.contains("存证不成立：该答复不在检查点所指的账本中"), "{refused}");
+    let refused = ends(&["verify", "receipt", text(&changed), "--public-key", key, "--lang", "en"], 3);
+    assert!(refused.contains("not proved: the answer is not in the ledger"), "{refused}");
     let stranger = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     ends(&["verify", "receipt", receipt, "--public-key", stranger], 3);
     ends(&["verify", "receipt", key, "--public-key", key], 2);

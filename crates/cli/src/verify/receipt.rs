@@ -3,11 +3,13 @@
 //! Exit codes: 0 what was asked is proved; 3 it is not, or history was taken back; 2 a file or key cannot be read, or the
 //! files do not decide it.
 
+mod words;
+
 use std::path::{Path, PathBuf};
 
 use bedside_claim::Lang;
 use bedside_gateway::notary;
-use bedside_receipt::{Added, Answer, Checkpoint, Continued, Proved, PublicKey, Receipt, RollBack};
+use bedside_receipt::{Added, Answer, Checkpoint, Continued, Proved, PublicKey, Receipt};
 use clap::Args;
 use serde_json::json;
 
@@ -46,72 +48,77 @@ pub(crate) fn print_key(arguments: &KeyArguments) -> Result<(), Failure> {
 }
 
 /// A public key as it is, or the file that holds it.
-pub(crate) fn public_key(text: &str) -> Result<PublicKey, Failure> {
+pub(crate) fn public_key(text: &str, lang: Lang) -> Result<PublicKey, Failure> {
     let read = match text.parse() {
         Ok(key) => return Ok(key),
         Err(_) => std::fs::read_to_string(text),
     };
     let written = read.map_err(|error| {
-        Failure::wrong_input(format!("`{text}` is neither a public key nor a file that can be read: {error}"))
+        Failure::wrong_input(match lang {
+            Lang::Zh => format!("`{text}` 既不是公钥，也不是可读的文件：{error}"),
+            Lang::En => format!("`{text}` is neither a public key nor a file that can be read: {error}"),
+        })
     })?;
-    written.trim().parse().map_err(|error| Failure::wrong_input(format!("`{text}`: {error}")))
+    written
+        .trim()
+        .parse()
+        .map_err(|error| Failure::wrong_input(format!("`{text}`: {}", words::key_error(error, lang))))
 }
 
 /// The receipt in a file, not checked yet.
-pub(crate) fn read_receipt(path: &Path) -> Result<Receipt, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::wrong_input(format!("cannot read `{}`: {error}", path.display())))?;
-    Receipt::from_json(&bytes).map_err(|error| Failure::wrong_input(format!("`{}`: {error}", path.display())))
+pub(crate) fn read_receipt(path: &Path, lang: Lang) -> Result<Receipt, Failure> {
+    let name = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::wrong_input(match lang {
+            Lang::Zh => format!("无法读取 `{name}`：{error}"),
+            Lang::En => format!("cannot read `{name}`: {error}"),
+        })
+    })?;
+    Receipt::from_json(&bytes)
+        .map_err(|error| Failure::wrong_input(format!("`{name}`: {}", words::file_error(&error, lang))))
 }
 
 /// What a receipt proves; a refusal that says what does not hold.
-pub(crate) fn proved(path: &Path, receipt: &Receipt, key: &PublicKey) -> Result<Proved, Failure> {
-    receipt.verify(key).map_err(|error| Failure::refused(format!("`{}`: {error}", path.display())))
+pub(crate) fn proved(path: &Path, receipt: &Receipt, key: &PublicKey, lang: Lang) -> Result<Proved, Failure> {
+    receipt.verify(key).map_err(|error| {
+        Failure::refused(format!("`{}`: {}", path.display(), words::not_proved(&error, lang)))
+    })
 }
 
 /// Checks a receipt, and whether a later one continues it.
 pub(crate) fn run(arguments: &ReceiptArguments) -> Result<(), Failure> {
-    let key = public_key(&arguments.public_key)?;
-    let receipt = read_receipt(&arguments.receipt)?;
-    let found = proved(&arguments.receipt, &receipt, &key)?;
-    let continued = match &arguments.later {
+    let lang = arguments.lang.into();
+    let key = public_key(&arguments.public_key, lang)?;
+    let receipt = read_receipt(&arguments.receipt, lang)?;
+    let found = proved(&arguments.receipt, &receipt, &key, lang)?;
+    let later = match &arguments.later {
         None => None,
-        Some(path) => {
-            let later = read_receipt(path)?;
-            let later_checkpoint = proved(path, &later, &key)?.checkpoint;
-            let continued = receipt
-                .continued_by(&later, &key)
-                .map_err(|error| Failure::refused(format!("`{}`: {error}", path.display())))?;
-            decided(&continued, &found.checkpoint, &later_checkpoint)?;
-            Some(later_checkpoint)
-        }
+        Some(path) => Some(continued(&receipt, &found.checkpoint, path, &key, lang)?),
     };
     match arguments.format {
-        OutputFormat::Json => print(&format!("{:#}\n", as_json(&receipt, &found, continued.as_ref()))),
-        OutputFormat::Text => print(&as_text(&receipt, &found, continued.as_ref(), arguments.lang.into())),
+        OutputFormat::Json => print(&format!("{:#}\n", as_json(&receipt, &found, later.as_ref()))),
+        OutputFormat::Text => print(&as_text(&receipt, &found, later.as_ref(), lang)),
     }
 }
 
-/// Ends where the later receipt does not prove that history stands.
-fn decided(continued: &Continued, earlier: &Checkpoint, later: &Checkpoint) -> Result<(), Failure> {
-    let (from, to) = (earlier.tree.size, later.tree.size);
+/// The checkpoint of a later receipt that shows that history stands.
+fn continued(
+    receipt: &Receipt,
+    earlier: &Checkpoint,
+    path: &Path,
+    key: &PublicKey,
+    lang: Lang,
+) -> Result<Checkpoint, Failure> {
+    let later = read_receipt(path, lang)?;
+    let checkpoint = proved(path, &later, key, lang)?.checkpoint;
+    let continued = receipt.continued_by(&later, key).map_err(|error| {
+        Failure::refused(format!("`{}`: {}", path.display(), words::not_proved(&error, lang)))
+    })?;
+    let why = words::not_continued(&continued, earlier.tree.size, checkpoint.tree.size, lang);
     match continued {
-        Continued::Proved => Ok(()),
-        Continued::RolledBack(why) => Err(Failure::refused(format!(
-            "history was taken back or replaced: {}; both checkpoints are signed, keep both files",
-            match why {
-                RollBack::OtherRoot => format!("two signed ledgers of {to} records are not the same"),
-                RollBack::OtherRecord => "one place of the ledger has two records".to_owned(),
-                RollBack::Shrunk => format!("the ledger had {from} records and later {to}"),
-            }
-        ))),
-        Continued::NoProof => Err(Failure::wrong_input(format!(
-            "the later receipt proves nothing of the ledger of {from} records: get it with QueryByMsgid and \
-             known_tree_size {from}; a gateway that cannot give this proof has lost or replaced records"
-        ))),
-        Continued::OtherOrder => Err(Failure::wrong_input(
-            "the receipt of --later was signed before the other: give them in the other order",
-        )),
+        Continued::Proved => Ok(checkpoint),
+        Continued::RolledBack(_) => Err(Failure::refused(why)),
+        Continued::NoProof | Continued::OtherOrder => Err(Failure::wrong_input(why)),
     }
 }
 
@@ -152,7 +159,7 @@ fn as_text(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>, lang: 
     let Proved { checkpoint, answer } = found;
     let Checkpoint { origin, tree, time } = checkpoint;
     let (sequence, records) = (receipt.sequence, tree.size);
-    let what = what(answer, lang);
+    let what = words::answer(answer, lang);
     let mut text = match lang {
         Lang::Zh => format!(
             "存证成立：{what}，是 {origin} 账本 {records} 条记录中的第 {sequence} 条，账本状态签署于 {time}\n"
@@ -183,28 +190,4 @@ fn as_text(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>, lang: 
         };
     }
     text
-}
-
-/// What an answer is, in words.
-fn what(answer: &Answer, lang: Lang) -> String {
-    let (added, zh, en) = match answer {
-        Answer::Settlement(added) => (added, "撤销", "cancels"),
-        Answer::Undone(added) => (added, "冲正", "reverses"),
-        Answer::Tombstone => {
-            return match lang {
-                Lang::Zh => "一份未到达报文的冲正，该报文永不受理，不涉及金额".to_owned(),
-                Lang::En => {
-                    "the reversal of a call that had not arrived and never will, which moves no money,"
-                        .to_owned()
-                }
-            };
-        }
-    };
-    let Added { setl_id, setl_time, init_setl_id, .. } = added;
-    match (lang, init_setl_id.as_str()) {
-        (Lang::Zh, "") => format!("结算 {setl_id}，{setl_time}"),
-        (Lang::Zh, of) => format!("结算 {setl_id}（{zh} {of}），{setl_time}"),
-        (Lang::En, "") => format!("settlement {setl_id} of {setl_time}"),
-        (Lang::En, of) => format!("settlement {setl_id} ({en} {of}) of {setl_time}"),
-    }
 }

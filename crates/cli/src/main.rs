@@ -10,10 +10,13 @@ macro_rules! line {
 }
 
 mod case;
+mod catalogue;
 mod demo;
+mod enrol;
 
 mod failure;
 mod format;
+mod import;
 mod ledger;
 mod pack;
 mod release;
@@ -48,6 +51,10 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Settles one case file without a server: the JSON form of `SettleBillRequest` in, the settlement out.
     Settle(settle::SettleArguments),
+    /// Records and shows who is insured under what, and hospitals: dated rows of a ledger.
+    Enrol(enrol::EnrolArguments),
+    /// Records, checks and shows dated items of catalogues.
+    Catalogue(catalogue::CatalogueArguments),
     /// Looks at a ledger's folder: shows, verifies, backs up, restores, exports, rebuilds.
     Ledger(ledger::LedgerArguments),
     /// Works with rule packs: lists, explains, begins and compares them.
@@ -64,6 +71,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Settle(arguments) => settle::run(&arguments),
+        Command::Enrol(arguments) => enrol::run(&arguments),
+        Command::Catalogue(arguments) => catalogue::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Pack(arguments) => pack::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

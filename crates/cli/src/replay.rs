@@ -91,12 +91,12 @@ pub(crate) fn run(arguments: &ReplayArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn cannot(what: &str, path: &Path, error: std::io::Error) -> Failure {
+pub(crate) fn cannot(what: &str, path: &Path, error: std::io::Error) -> Failure {
     Failure::wrong_input(format!("cannot {what} `{}`: {error}", path.display()))
 }
 
 /// Where rows are written until the run is over.
-enum Target {
+pub(crate) enum Target {
     /// A file beside its place, moved there at the end, so that a run that fails leaves earlier results alone.
     Beside(NamedTempFile, PathBuf),
     /// A device or pipe, which cannot be moved onto.
@@ -104,7 +104,7 @@ enum Target {
 }
 
 impl Target {
-    fn of(path: &Path) -> Result<Target, Failure> {
+    pub(crate) fn of(path: &Path) -> Result<Target, Failure> {
         match path.metadata() {
             Ok(found) if found.is_dir() => {
                 return Err(Failure::wrong_input(format!("`{}` is a folder", path.display())));
@@ -121,7 +121,7 @@ impl Target {
             .map_err(|error| cannot("write", path, error))
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    pub(crate) fn finish(self) -> Result<(), Failure> {
         match self {
             Target::Direct(_) => Ok(()),
             Target::Beside(file, path) => match file.persist(&path) {
@@ -149,7 +149,7 @@ impl Write for &Target {
 }
 
 /// Whether both names lead to one file, by whatever link.
-fn same_file(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     match (a.metadata(), b.metadata()) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,

@@ -141,13 +141,13 @@ pub(crate) fn blocked_by(
     Ok(by)
 }
 
-/// The rows as they stand once `record`, lying at `position`, is booked.
-pub(crate) fn changes_of(
+/// The row of a record's own message.
+pub(crate) fn put_message(
     rows: &impl Rows,
     record: &Record,
     position: Position,
-) -> Result<RowChanges, BookingError> {
-    let mut changes = RowChanges::new();
+    changes: &mut RowChanges,
+) -> Result<MessageRow, BookingError> {
     let key = message_key(&record.message)?;
     if rows.row(&key)?.is_some() {
         return Err(contradiction("a message is booked twice"));
@@ -156,6 +156,17 @@ pub(crate) fn changes_of(
     if !planted::is("drop-message-id") {
         changes.insert(key, Some(row.encode()));
     }
+    Ok(row)
+}
+
+/// The rows as they stand once `record`, lying at `position`, is booked.
+pub(crate) fn changes_of(
+    rows: &impl Rows,
+    record: &Record,
+    position: Position,
+) -> Result<RowChanges, BookingError> {
+    let mut changes = RowChanges::new();
+    let row = put_message(rows, record, position, &mut changes)?;
 
     match &record.entry {
         Entry::Settlement => {

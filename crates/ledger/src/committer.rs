@@ -325,7 +325,8 @@ impl Group<'_> {
             };
         }
         let RegisterEvent { message, booked_at_ms, request, rows } = event;
-        let rows = register::news(&self.rows, &message.tenant, rows)?;
+        let sequence = self.assign(booked_at_ms).sequence;
+        let (rows, changes) = register::news(&self.rows, &message.tenant, rows, sequence)?;
         if rows.is_empty() {
             return Ok(Registered::Unchanged);
         }
@@ -334,12 +335,18 @@ impl Group<'_> {
         }
         let count = rows.len();
         let nobody = PersonKey { tenant: Arc::clone(&message.tenant), psn_no: Arc::from("") };
-        let booked = self.book(Record {
-            sequence: self.assign(booked_at_ms).sequence,
+        let record = Record {
+            sequence,
             entry: Entry::Register { rows },
             booked_at_ms,
             request,
             ..Record::nothing_of(message, nobody)
+        };
+        // What the rows change was found with what is new in them, and there may be many.
+        let booked = self.book_as(record, |rows, record, position| {
+            let mut changes = changes;
+            booking::put_message(rows, record, position, &mut changes)?;
+            Ok(changes)
         })?;
         Ok(Registered::New { receipt: booked.receipt().clone(), rows: count })
     }
@@ -447,6 +454,13 @@ impl Group<'_> {
 
     /// Salts a record and drafts it and what it changes in the rows: both or neither.
     pub(crate) fn book(&mut self, record: Record) -> Result<Committed, BookingError> {
+        self.book_as(record, |rows, record, position| booking::changes_of(rows, record, position))
+    }
+
+    fn book_as<F>(&mut self, record: Record, changes_of: F) -> Result<Committed, BookingError>
+    where
+        F: FnOnce(&Overlay<'_>, &Record, Position) -> Result<RowChanges, BookingError>,
+    {
         let record = Record { salt: Some(self.store.salt(record.sequence)), ..record };
         let payload = record.encode()?;
         if let Some(bytes) = self.draft.new_segment_for(&payload)
@@ -456,7 +470,7 @@ impl Group<'_> {
             return Err(BookingError::DiskFull);
         }
         let position = self.draft.next_position(&payload);
-        let changes = booking::changes_of(&self.rows, &record, position)?;
+        let changes = changes_of(&self.rows, &record, position)?;
         let edge = Edge::of(&self.rows, record.sequence - 1)?;
         self.draft.push(&payload)?;
         self.rows.changes.extend(changes);

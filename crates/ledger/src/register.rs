@@ -271,23 +271,28 @@ pub(crate) fn standing(
     Ok(standing.collect())
 }
 
-/// The rows of an event that say something new, against what stands and the ones before them.
+/// The rows of an event that say something new, against what stands and the ones before them; and what they change as those
+/// of the record of that sequence.
 pub(crate) fn news(
     rows: &impl Rows,
     tenant: &str,
     brought: Vec<RegisterRow>,
-) -> Result<Vec<RegisterRow>, BookingError> {
+    sequence: u64,
+) -> Result<(Vec<RegisterRow>, RowChanges), BookingError> {
     let mut subjects = Subjects::of(tenant);
     let mut news = Vec::with_capacity(brought.len());
     for row in brought {
         let subject = subjects.get(rows, &row)?;
         if !subject.says(&row) {
-            // Which record it will be is not known yet, and does not matter here.
-            subject.take(&row, 0);
+            subject.take(&row, sequence);
             news.push(row);
         }
     }
-    Ok(news)
+    let mut changes = RowChanges::new();
+    for subject in subjects.loaded.into_values() {
+        subject.put(&mut changes)?;
+    }
+    Ok((news, changes))
 }
 
 /// What the rows of a record change.

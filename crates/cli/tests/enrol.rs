@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use bedside_ledger::{Ledger, LedgerConfig};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -37,10 +38,18 @@ fn path(dir: &Path, name: &str) -> String {
     dir.join(name).to_str().unwrap().to_owned()
 }
 
+/// A ledger with small segments, which costs less to open.
+fn ledger(dir: &Path) -> String {
+    let folder = dir.join("ledger");
+    let config = LedgerConfig { segment_bytes: 1 << 16, ..LedgerConfig::at(&folder) };
+    Ledger::open(config).unwrap().shutdown();
+    folder.to_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_roster_is_recorded_once_and_its_wrong_lines_are_told() {
     let dir = tempfile::tempdir().unwrap();
-    let (data, rejects) = (path(dir.path(), "ledger"), path(dir.path(), "rejects.ndjson"));
+    let (data, rejects) = (ledger(dir.path()), path(dir.path(), "rejects.ndjson"));
     let import = ["enrol", "import", &fixture("persons.csv"), "--data", &data, "--rejects", &rejects];
     let summary = done(&import);
     assert_eq!(
@@ -76,7 +85,7 @@ fn a_roster_is_recorded_once_and_its_wrong_lines_are_told() {
 #[test]
 fn a_later_file_changes_what_it_says_from_its_day_on() {
     let dir = tempfile::tempdir().unwrap();
-    let (data, rejects) = (path(dir.path(), "ledger"), path(dir.path(), "rejects.ndjson"));
+    let (data, rejects) = (ledger(dir.path()), path(dir.path(), "rejects.ndjson"));
     done(&["enrol", "import", &fixture("persons.csv"), "--data", &data, "--rejects", &rejects]);
     let changes =
         done(&["enrol", "import", &fixture("persons.ndjson"), "--data", &data, "--rejects", &rejects]);
@@ -99,7 +108,7 @@ fn a_later_file_changes_what_it_says_from_its_day_on() {
 #[test]
 fn a_parquet_table_reads_like_the_csv() {
     let dir = tempfile::tempdir().unwrap();
-    let (data, file) = (path(dir.path(), "ledger"), path(dir.path(), "accounts.parquet"));
+    let (data, file) = (ledger(dir.path()), path(dir.path(), "accounts.parquet"));
     let schema = "message account {
         required binary psn_no (UTF8);
         required binary insutype (UTF8);
@@ -133,7 +142,7 @@ fn a_parquet_table_reads_like_the_csv() {
 #[test]
 fn a_file_that_is_no_roster_is_refused_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let data = path(dir.path(), "ledger");
+    let data = ledger(dir.path());
     for (name, text, told) in [
         ("a.csv", "psn_no,gender\nD1,1\n", "unknown column `gender`; allowed: psn_no,"),
         ("b.csv", "gend\n1\n", "column `psn_no` is missing"),

@@ -48,6 +48,10 @@ impl Encoder {
         self.bytes
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -123,9 +127,8 @@ impl<'a> Decoder<'a> {
         Ok(*taken)
     }
 
-    /// Everything that is left.
-    pub(crate) fn rest(self) -> &'a [u8] {
-        self.rest
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, Malformed> {

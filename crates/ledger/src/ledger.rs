@@ -255,7 +255,7 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let _standing_still = self.inner.shared.tip();
-        Ok(register::standing(&self.inner.shared.tables, tenant, register, subject)?)
+        Ok(register::standing(&self.inner.shared.tables, tenant, register, subject)?.1)
     }
 
     /// Whether anything stands in a register of a tenant.
@@ -281,8 +281,8 @@ impl Ledger {
         let _standing_still = self.inner.shared.tip();
         let tables = &self.inner.shared.tables;
         let each = tables.each_under(&prefix, |key, body| {
-            let (subject, row) = register::standing_of(key.get(prefix.len()..).unwrap_or_default(), body)?;
-            visit(subject, row);
+            let (subject, rows) = register::page_of(key.get(prefix.len()..).unwrap_or_default(), body)?;
+            rows.into_iter().for_each(|row| visit(Arc::clone(&subject), row));
             Ok(())
         });
         each.map_err(ReadError::Tables)

@@ -23,7 +23,7 @@ use crate::tables::{RowChanges, Rows, TablesError};
 pub(crate) const REGISTER: u8 = b'r';
 
 /// The longest content of a row, in bytes.
-pub const CONTENT_BYTES_MAX: usize = ROW_BYTES_MAX - 64;
+pub const CONTENT_BYTES_MAX: usize = 32 << 10;
 
 /// One row of a register.
 #[derive(Clone, PartialEq, Eq)]
@@ -220,55 +220,70 @@ struct Piece {
     content: Vec<u8>,
 }
 
-impl Piece {
-    fn encode(&self) -> Vec<u8> {
-        let mut out = Encoder::with(VERSION);
-        out.raw(&day_bytes(self.until));
-        out.u64(self.sequence);
-        out.raw(&self.content);
-        out.finish()
-    }
+/// Bytes of a page, the row that holds pieces of one subject: what a person has is mostly one row, and a long history of
+/// balances some more.
+const PAGE_BYTES_MAX: usize = ROW_BYTES_MAX;
 
-    fn decode(body: &[u8]) -> Result<Piece, Malformed> {
-        let mut input = Decoder::of(body);
-        version(&mut input)?;
-        let until = day(input.array("until")?)?;
+/// Puts pieces into pages, as many into each as fit.
+fn pages_of(pieces: &BTreeMap<PieceKey, Piece>) -> Result<Vec<Vec<u8>>, TooLarge> {
+    let mut pages: Vec<Encoder> = Vec::new();
+    for ((item, from), Piece { until, sequence, content }) in pieces {
+        let mut out = Encoder::default();
+        out.text("item", item)?;
+        out.raw(&day_bytes(*from));
+        out.raw(&day_bytes(*until));
+        out.u64(*sequence);
+        out.bytes("content", content)?;
+        let piece = out.finish();
+        match pages.last_mut() {
+            Some(page) if page.len() + piece.len() <= PAGE_BYTES_MAX => page.raw(&piece),
+            _ => {
+                let mut page = Encoder::with(VERSION);
+                page.raw(&piece);
+                pages.push(page);
+            }
+        }
+    }
+    Ok(pages.into_iter().map(Encoder::finish).collect())
+}
+
+/// The pieces of a page, at least one.
+fn rows_of_page(body: &[u8]) -> Result<Vec<StandingRow>, Malformed> {
+    let mut input = Decoder::of(body);
+    version(&mut input)?;
+    let mut rows = Vec::new();
+    while rows.is_empty() || !input.is_empty() {
+        let item = input.text("item")?;
+        let span = Span { from: day(input.array("from")?)?, until: day(input.array("until")?)? };
         let sequence = input.u64("sequence")?;
-        Ok(Piece { until, sequence, content: input.rest().to_vec() })
+        let content = input.bytes("content")?.to_vec();
+        rows.push(StandingRow { item, span, sequence, content });
     }
+    Ok(rows)
 }
 
-/// The item and first day that a key names behind the prefix of its subject.
-fn item_and_day(rest: &[u8]) -> Result<(Arc<str>, Option<Date>), Malformed> {
-    let mut input = Decoder::of(rest);
-    let item = input.text("item")?;
-    let from = day(input.array("from")?)?;
-    input.end("register key")?;
-    Ok((item, from))
-}
-
-/// What a key of a register names behind the register's prefix: subject, item, first day.
-pub(crate) fn standing_of(rest: &[u8], body: &[u8]) -> Result<(Arc<str>, StandingRow), Malformed> {
+/// The subject of a page's key, behind the register's prefix, and the page's rows.
+pub(crate) fn page_of(rest: &[u8], body: &[u8]) -> Result<(Arc<str>, Vec<StandingRow>), Malformed> {
     let mut input = Decoder::of(rest);
     let subject = input.text("subject")?;
-    let (item, from) = item_and_day(input.rest())?;
-    let Piece { until, sequence, content } = Piece::decode(body)?;
-    Ok((subject, StandingRow { item, span: Span { from, until }, sequence, content }))
+    let _page: [u8; 2] = input.array("page")?;
+    input.end("register key")?;
+    Ok((subject, rows_of_page(body)?))
 }
 
-/// Everything that stands of a subject, by item and first day.
+/// How many pages there are of a subject, and everything that stands of it, by item and first day.
 pub(crate) fn standing(
     rows: &impl Rows,
     tenant: &str,
     register: u8,
     subject: &str,
-) -> Result<Vec<StandingRow>, BookingError> {
-    let loaded = Subject::load(rows, tenant, register, subject)?;
-    let standing = loaded.pieces.into_iter().map(|((item, from), piece)| {
-        let Piece { until, sequence, content } = piece;
-        StandingRow { item, span: Span { from, until }, sequence, content }
-    });
-    Ok(standing.collect())
+) -> Result<(u64, Vec<StandingRow>), BookingError> {
+    let pages = rows.rows_under(&subject_prefix(tenant, register, subject)?)?;
+    let mut standing = Vec::new();
+    for body in pages.values() {
+        standing.extend(rows_of_page(body).map_err(TablesError::from)?);
+    }
+    Ok((pages.len() as u64, standing))
 }
 
 /// The rows of an event that say something new, against what stands and the ones before them; and what they change as those
@@ -336,23 +351,26 @@ impl Subjects<'_> {
 
 type PieceKey = (Arc<str>, Option<Date>);
 
-/// What stands of one subject, and which pieces are no longer as they were loaded.
+/// What stands of one subject, and its pages as they were loaded.
 struct Subject {
     prefix: Vec<u8>,
+    loaded: Vec<Vec<u8>>,
     pieces: BTreeMap<PieceKey, Piece>,
-    touched: Vec<PieceKey>,
+    is_changed: bool,
 }
 
 impl Subject {
     fn load(rows: &impl Rows, tenant: &str, register: u8, subject: &str) -> Result<Subject, BookingError> {
         let prefix = subject_prefix(tenant, register, subject)?;
+        let loaded: Vec<Vec<u8>> = rows.rows_under(&prefix)?.into_values().collect();
         let mut pieces = BTreeMap::new();
-        for (key, body) in rows.rows_under(&prefix)? {
-            let rest = key.get(prefix.len()..).unwrap_or_default();
-            let at = item_and_day(rest).map_err(TablesError::from)?;
-            pieces.insert(at, Piece::decode(&body).map_err(TablesError::from)?);
+        for body in &loaded {
+            for row in rows_of_page(body).map_err(TablesError::from)? {
+                let StandingRow { item, span, sequence, content } = row;
+                pieces.insert((item, span.from), Piece { until: span.until, sequence, content });
+            }
         }
-        Ok(Subject { prefix, pieces, touched: Vec::new() })
+        Ok(Subject { prefix, loaded, pieces, is_changed: false })
     }
 
     /// The pieces of the row's item that hold on one of its days, in their order.
@@ -407,22 +425,31 @@ impl Subject {
 
     fn remove(&mut self, key: PieceKey) {
         self.pieces.remove(&key);
-        self.touched.push(key);
+        self.is_changed = true;
     }
 
     fn insert(&mut self, key: PieceKey, piece: Piece) {
-        self.pieces.insert(key.clone(), piece);
-        self.touched.push(key);
+        self.pieces.insert(key, piece);
+        self.is_changed = true;
     }
 
+    /// The pages that are no longer as they were loaded.
     fn put(self, changes: &mut RowChanges) -> Result<(), TooLarge> {
-        let Subject { prefix, pieces, touched } = self;
-        for at in touched {
-            let mut key = Encoder::default();
-            key.raw(&prefix);
-            key.text("item", &at.0)?;
-            key.raw(&day_bytes(at.1));
-            changes.insert(key.finish(), pieces.get(&at).map(Piece::encode));
+        let Subject { prefix, loaded, pieces, is_changed } = self;
+        if !is_changed {
+            return Ok(());
+        }
+        let pages = pages_of(&pieces)?;
+        for number in 0..pages.len().max(loaded.len()) {
+            let page = pages.get(number);
+            if page == loaded.get(number) {
+                continue;
+            }
+            let limit = usize::from(u16::MAX);
+            let too_many = |_| TooLarge { field: "history of a subject", bytes: number, limit };
+            let mut key = prefix.clone();
+            key.extend(u16::try_from(number).map_err(too_many)?.to_be_bytes());
+            changes.insert(key, page.cloned());
         }
         Ok(())
     }
@@ -436,7 +463,8 @@ fn is_before(from: Option<Date>, until: Option<Date>) -> bool {
     }
 }
 
-const _: () = assert!(CONTENT_BYTES_MAX > TEXT_BYTES_MAX);
+// A page holds the largest piece: item, days, sequence, length, content.
+const _: () = assert!(PAGE_BYTES_MAX > 1 + 1 + TEXT_BYTES_MAX + 2 * DAY_BYTES + 8 + 4 + CONTENT_BYTES_MAX);
 
 #[cfg(test)]
 mod tests {
@@ -458,8 +486,8 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = Piece::decode(&bytes);
-            let _ = standing_of(&bytes, &bytes);
+            let _ = rows_of_page(&bytes);
+            let _ = page_of(&bytes, &bytes);
             let _ = decode_rows(&mut Decoder::of(&bytes));
         }
     }

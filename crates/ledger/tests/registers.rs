@@ -105,6 +105,36 @@ fn a_chunk_is_recorded_once_and_only_with_what_is_new() {
     ));
 }
 
+/// A long history fills pages, each of them far below what sled keeps in a file of its own; taking it back empties them.
+#[test]
+fn a_long_history_is_kept_in_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(config(dir.path())).unwrap();
+    let item = |number: u32| format!("balc/{number:05}");
+    let content = "x".repeat(1_000);
+    let all = (None, None);
+    for part in 0..4 {
+        let rows =
+            (part * 50..(part + 1) * 50).map(|number| row("p", &item(number), all, &content)).collect();
+        ledger.register(event(&part.to_string(), rows)).unwrap();
+    }
+    let standing = ledger.standing_rows(TENANT, 1, "p").unwrap();
+    assert_eq!(standing.len(), 200);
+    assert!(standing.iter().zip(0..).all(|(row, number)| *row.item == *item(number)));
+    ledger.verify().unwrap();
+    let ended = (0..199).map(|number| row("p", &item(number), all, "")).collect();
+    ledger.register(event("ended", ended)).unwrap();
+    assert_eq!(standing_items(&ledger), ["balc/00199"]);
+    ledger.register(event("last", vec![row("p", &item(199), all, "")])).unwrap();
+    assert!(standing_items(&ledger).is_empty() && !ledger.has_registers(TENANT).unwrap());
+    ledger.verify().unwrap();
+}
+
+fn standing_items(ledger: &Ledger) -> Vec<String> {
+    let rows = ledger.standing_rows(TENANT, 1, "p").unwrap();
+    rows.iter().map(|row| row.item.to_string()).collect()
+}
+
 fn rows() -> impl Strategy<Value = Vec<RegisterRow>> {
     let bound = || prop_oneof![1 => Just(None), 4 => (1i8..=28).prop_map(Some)];
     let one = ("[pq]", "[ab]", bound(), bound(), "[xy]?");

@@ -41,11 +41,12 @@ impl Registers {
         }
     }
 
-    /// Holds the tables against the rows: how many there must be, or the record of the first that is not as it must be.
+    /// Holds the tables against the rows: how many pages hold them, or the record of the first that is not as it must be.
     pub(super) fn compare(&self, tables: &Tables) -> Result<Result<u64, u64>, ReadError> {
         let mut count = 0;
         for ((tenant, register, subject), items) in &self.subjects {
-            let found = register::standing(tables, tenant, *register, subject)?;
+            let (pages, found) = register::standing(tables, tenant, *register, subject)?;
+            count += pages;
             let mut found = found.iter();
             for (item, versions) in items {
                 for (span, version) in stretches(versions) {
@@ -53,8 +54,10 @@ impl Registers {
                     if !equal {
                         return Ok(Err(version.sequence));
                     }
-                    count += 1;
                 }
+            }
+            if let Some(stray) = found.next() {
+                return Ok(Err(stray.sequence));
             }
         }
         Ok(Ok(count))

@@ -297,7 +297,7 @@ async fn other_packs_are_applied_to_the_facts_as_they_are() {
     let new = version(&mut house, &booked, "").await.settlement.unwrap();
     let second_new = version(&mut house, &second_booked, "").await.settlement.unwrap();
     // As if the packs had been these from the beginning.
-    let mut fresh = House::open_under(cut).await;
+    let mut fresh = House::open_by(cut).await;
     assert_eq!(undated_settlement(&fresh.settle(edited(large)).await.unwrap()), undated_settlement(&new));
     assert_eq!(undated_settlement(&fresh.settle(second).await.unwrap()), undated_settlement(&second_new));
     fresh.close().await;

@@ -1,5 +1,7 @@
 //! A gateway on a free loopback port with a fresh ledger, and clients of it.
+#![allow(dead_code, reason = "each of the tests that share the house uses a part of it")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +24,8 @@ pub(crate) struct House {
     pub(crate) channel: Channel,
     pub(crate) client: Client,
     pub(crate) ledger: Ledger,
+    pub(crate) library: Arc<Library>,
+    pub(crate) address: SocketAddr,
     shutdown: oneshot::Sender<()>,
     served: JoinHandle<Result<Served, ServeError>>,
     folder: tempfile::TempDir,
@@ -41,7 +45,7 @@ impl House {
     }
 
     /// With other rule packs.
-    pub(crate) async fn open_under(library: Arc<Library>) -> House {
+    pub(crate) async fn open_by(library: Arc<Library>) -> House {
         House::open_in(tempfile::tempdir().unwrap(), library, |_| {}).await
     }
 
@@ -78,15 +82,15 @@ impl House {
         if let Some(notary) = notary {
             gateway = gateway.with_notary(notary);
         }
-        let address = format!("http://{}", gateway.local_addr());
+        let address = gateway.local_addr();
         let (shutdown, told) = oneshot::channel();
         let told = async {
             let _ = told.await;
         };
-        let served = tokio::spawn(gateway.serve(ledger.clone(), library, told));
-        let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+        let served = tokio::spawn(gateway.serve(ledger.clone(), Arc::clone(&library), told));
+        let channel = channel_to(address).await;
         let client = Client::new(channel.clone());
-        House { channel, client, ledger, shutdown, served, folder }
+        House { channel, client, ledger, library, address, shutdown, served, folder }
     }
 
     /// Tells the gateway to stop and waits until it has.
@@ -100,8 +104,14 @@ impl House {
     }
 
     pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Config)) -> House {
+        let library = Arc::clone(&self.library);
         let (_, folder) = self.end().await;
-        House::open_in(folder, builtin(), change).await
+        House::open_in(folder, library, change).await
+    }
+
+    /// A client with a connection of its own.
+    pub(crate) async fn another_client(&self) -> Client {
+        Client::new(channel_to(self.address).await)
     }
 
     /// The same ledger under other rule packs.
@@ -111,7 +121,7 @@ impl House {
     }
 
     pub(crate) async fn end(self) -> (Served, tempfile::TempDir) {
-        let House { channel, client, ledger, shutdown, served, folder } = self;
+        let House { channel, client, ledger, shutdown, served, folder, .. } = self;
         drop((channel, client));
         shutdown.send(()).unwrap();
         let served = served.await.unwrap().unwrap();
@@ -201,6 +211,11 @@ impl House {
         let request = v1::GetAccumulatorsRequest { psn_no: psn_no.to_owned(), ..Default::default() };
         self.client.get_accumulators(request).await.unwrap().into_inner().accumulators
     }
+}
+
+/// A connection to a gateway.
+async fn channel_to(address: SocketAddr) -> Channel {
+    Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
 fn builtin() -> Arc<Library> {

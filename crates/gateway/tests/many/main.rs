@@ -12,8 +12,11 @@ mod house;
 
 mod bills;
 mod families;
+mod fold;
+mod histories;
 mod lost;
 mod proxy;
 mod races;
 mod rounds;
 mod serial;
+mod stands;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bedside_adjudication::adjudicate;
 use bedside_claim::accumulators::AccumulatorBook;
-use bedside_claim::{AccumulatorChange, Claim, Owner, Person, Term};
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Claim, Money, Owner, Person, Term};
 use bedside_gateway::answer::{self, Booking};
 use bedside_gateway::{request, v1};
 use bedside_policy::Library;
@@ -101,26 +101,25 @@ impl<'a> Serial<'a> {
 
     /// What `GetAccumulators` must tell of the person, and the family, now.
     pub(crate) fn accumulators(&self, person: &Person) -> Vec<v1::Accumulator> {
-        self.book
-            .of(person)
-            .iter()
-            .map(|(key, value)| {
-                let (benefit_year, term) = match &key.term {
-                    Term::Year(year) => (year.to_string(), String::new()),
-                    other => (String::new(), other.to_string()),
-                };
-                let owner = if key.owner == Owner::Person { "person" } else { "family" };
-                v1::Accumulator {
-                    benefit_year,
-                    pack_id: key.pack.to_string(),
-                    benefit_id: key.benefit.to_string(),
-                    measure: key.measure.name().to_owned(),
-                    cum: value.to_string(),
-                    owner: owner.to_owned(),
-                    term,
-                    subject: key.subject.to_string(),
-                }
-            })
-            .collect()
+        self.book.of(person).iter().map(|(key, value)| told(key, value)).collect()
+    }
+}
+
+/// An accumulator as `GetAccumulators` tells it.
+pub(crate) fn told(key: &AccumulatorKey, value: Money) -> v1::Accumulator {
+    let (benefit_year, term) = match &key.term {
+        Term::Year(year) => (year.to_string(), String::new()),
+        other => (String::new(), other.to_string()),
+    };
+    let owner = if key.owner == Owner::Person { "person" } else { "family" };
+    v1::Accumulator {
+        benefit_year,
+        pack_id: key.pack.to_string(),
+        benefit_id: key.benefit.to_string(),
+        measure: key.measure.name().to_owned(),
+        cum: value.to_string(),
+        owner: owner.to_owned(),
+        term,
+        subject: key.subject.to_string(),
     }
 }

@@ -100,7 +100,6 @@ async fn calls_to_come_say_so() {
         assert_eq!(status.message(), format!("{call} is not implemented yet"));
     };
     let client = &mut house.client;
-    check(client.get_person(v1::GetPersonRequest::default()).await.map(drop), "GetPerson (1101)");
     check(
         client.reconcile_totals(v1::ReconcileTotalsRequest::default()).await.map(drop),
         "ReconcileTotals (3201)",

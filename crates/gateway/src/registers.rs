@@ -1,7 +1,7 @@
 //! What the rows of the ledger's registers mean: persons with what they are insured under, hospitals, catalogues.
 //!
 //! The way in ([`roster`]): a line of a roster, checked as a call would be, becomes dated rows. The way out: what stands on
-//! a day becomes the nodes of a call ([`person`]) or the items of a catalogue. It must not know how a row is kept, nor
+//! a day becomes the nodes of a call (`person`) or the items of a catalogue. It must not know how a row is kept, nor
 //! decide anything by it. Invariant: names and certificates stop here, as at the door.
 
 mod person;

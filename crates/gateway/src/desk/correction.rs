@@ -146,7 +146,8 @@ impl Readjudication for Again {
     ) -> Result<Decision, Refusal> {
         let mut bill: v1::SettleBillRequest = decode(sent)?;
         let (taken, _) = self.desk.complete(&mut bill)?;
-        let (envelope, claim) = request::settle(&bill).map_err(Refusal::Invalid)?;
+        // The stored bill may be that of a stay so far.
+        let (envelope, claim) = request::settle_stay(&bill).map_err(Refusal::Invalid)?;
         if self.bill.is_some() && standing.assigned.setl_id == self.setl_id {
             of_the_settlement("header.msgid", &envelope.msgid, &standing.message.msgid)?;
             of_the_settlement("mdtrtinfo.mdtrt_id", &claim.visit.mdtrt_id, standing.mdtrt_id)?;

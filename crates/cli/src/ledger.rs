@@ -3,12 +3,14 @@
 //! Everything but `rebuild` and the whole `verify` reads only, also while the ledger serves. It must not know how a
 //! record lies on disk.
 
+mod balance;
 mod export;
 mod life;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use bedside_claim::Date;
 use bedside_claim::Lang;
 use bedside_ledger::{
     Copied, CopyError, Ledger, LedgerConfig, OpenError, OpenReport, Point, Progress, Verification,
@@ -20,6 +22,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use self::balance::Period;
 use crate::failure::Failure;
 use crate::format::{LangArgument, OutputFormat, hex, print};
 use crate::statement::{self, Form, Language};
@@ -44,6 +47,11 @@ enum Command {
         after_help = "Reads only, also while the ledger serves.\n\nExamples:\n  bedside ledger statement --data ./ledger S0000000000000042\n  bedside ledger statement --data ./ledger S0000000000000042 --format html > statement.html"
     )]
     Statement(StatementArguments),
+    /// Adds up the postings of a period: the trial balance, and what each payer owes each hospital.
+    #[command(
+        after_help = "Reads only, also while the ledger serves. A booking counts on its day in China Standard Time; cancellations, reversals and corrections on theirs.\n\nExamples:\n  bedside ledger balance --data ./ledger\n  bedside ledger balance --data ./ledger --from 2026-03-01 --to 2026-03-31 --format json"
+    )]
+    Balance(BalanceArguments),
     /// Proves that every record is whole, balanced and in its place, and that the tables are what the journal says.
     #[command(
         after_help = "The whole proof needs a ledger that does not serve: it opens it, which cuts a torn tail and makes missing tables, and says so. With --journal nothing is written and a ledger that serves is read up to its last answer.\n\nExamples:\n  bedside ledger verify --data ./ledger\n  bedside ledger verify --data ./ledger --journal --format json\n  bedside ledger verify --data ./ledger --journal --receipt receipt.json --public-key ward.pub"
@@ -98,6 +106,23 @@ struct ShowArguments {
     sequence: Option<u64>,
     /// The language of a claim's life.
     #[arg(long, value_enum, default_value_t = LangArgument::Zh, requires = "claim")]
+    lang: LangArgument,
+    #[command(flatten)]
+    format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+struct BalanceArguments {
+    #[command(flatten)]
+    data: DataArgument,
+    /// The first day that counts, yyyy-MM-dd; none: from the start.
+    #[arg(long, value_name = "DAY")]
+    from: Option<Date>,
+    /// The last day that counts; none: to the end.
+    #[arg(long, value_name = "DAY")]
+    to: Option<Date>,
+    /// The language of the sheet.
+    #[arg(long, value_enum, default_value_t = LangArgument::Zh)]
     lang: LangArgument,
     #[command(flatten)]
     format: FormatArgument,
@@ -197,6 +222,13 @@ struct RebuildArguments {
 pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Show(arguments) => show(arguments),
+        Command::Balance(BalanceArguments { data, from, to, lang, format }) => {
+            let balance = balance::of_period(&data.data, Period { from: *from, to: *to })?;
+            match format.format {
+                OutputFormat::Text => print(&balance.text((*lang).into())?),
+                OutputFormat::Json => print(&format!("{}\n", balance.json())),
+            }
+        }
         Command::Statement(StatementArguments { data, setl_id, format, lang }) => {
             let settlement = life::statement_of(&data.data, setl_id)?;
             print(&statement::in_form(&[settlement], *format, *lang)?)

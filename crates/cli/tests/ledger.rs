@@ -241,9 +241,31 @@ fn reversals_and_tombstones_are_shown_and_leave() {
     assert_eq!(field(&records[12], "omsgid"), Field::Str("never".to_owned()));
 }
 
+/// Ten bills of 100.01, each 0.01 by the plan, the last one cancelled; the sums are those of nine.
+#[test]
+fn the_postings_of_a_period_balance() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(build(dir.path()));
+    let data = dir.path().to_str().unwrap();
+    let whole = json(&["balance", "--data", data]);
+    assert_eq!(whole["accounts"]["plan"], "0.09");
+    assert_eq!(whole["accounts"]["cash"], "900.00");
+    assert_eq!(whole["hospitals"][0]["amount"], "900.09");
+    // the bookings are of 2026-03-31 12:00 in China
+    let day = json(&["balance", "--data", data, "--from", "2026-03-31", "--to", "2026-03-31"]);
+    assert_eq!(day, whole);
+    for other in [["--to", "2026-03-30"], ["--from", "2026-04-01"]] {
+        let nothing = json(&[&["balance", "--data", data], &other[..]].concat());
+        assert_eq!(nothing["hospitals"].as_array().unwrap().len(), 0, "{other:?}");
+    }
+    let sheet = done(&["balance", "--data", data]);
+    assert!(sheet.contains("试算平衡") && sheet.contains("900.09"), "{sheet}");
+    assert!(fails(&["balance", "--data", data, "--from", "31.3.2026"], 2).contains("--from"));
+}
+
 #[test]
 fn every_command_has_an_example() {
-    for word in ["show", "statement", "verify", "backup", "restore", "export", "rebuild"] {
+    for word in ["show", "statement", "balance", "verify", "backup", "restore", "export", "rebuild"] {
         let help = done(&[word, "--help"]);
         assert!(help.contains(&format!("bedside ledger {word} --")), "{help}");
     }

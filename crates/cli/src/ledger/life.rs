@@ -93,7 +93,14 @@ fn visits(folder: &Path, is_it: impl Fn(&Record) -> bool) -> Result<BTreeSet<Vis
     Ok(found)
 }
 
-fn each(folder: &Path, mut look: impl FnMut(Record) -> Result<(), Failure>) -> Result<(), Failure> {
+/// Visits every record of a journal, with progress on a terminal.
+///
+/// # Errors
+/// When the folder is no ledger, the journal cannot be read, or `look` fails.
+pub(super) fn each(
+    folder: &Path,
+    mut look: impl FnMut(Record) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut records = read_journal(folder).map_err(open_failure)?;
     let bar = Bar::new("read");
     while let Some(item) = records.next() {

@@ -708,7 +708,6 @@ mod tests {
             salt in proptest::option::of(any::<[u8; 32]>()),
             bill in proptest::collection::vec(any::<u8>(), 0..50),
         ) -> Record {
-            let part = part.filter(|_| entry.has_part());
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
             // What came with version 4 always has a salt.
             let is_new = matches!(
@@ -716,6 +715,7 @@ mod tests {
                 Entry::Stay(_) | Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. }
             );
             let salt = salt.or_else(|| is_new.then_some([7; 32]));
+            let part = part.filter(|_| entry.has_part() && salt.is_some());
             let bill = if salt.is_some() { bill } else { Vec::new() };
             Record {
                 sequence,
@@ -886,8 +886,8 @@ mod tests {
         };
         let mut seen = bedside_claim::Accumulators::default();
         seen.set(key.clone(), Money::from_units(3));
-        let change = AccumulatorChange { key, before: Money::from_units(1), after: Money::from_units(2) };
-        let terms = HoldTerms { until_ms: 9, family_no: Some("F".into()), quoted: vec![change], seen };
+        let terms =
+            HoldTerms { until_ms: 9, family_no: Some("F".into()), quoted: vec![change_of(key)], seen };
         let key = ["00", "04", "0448312f76", "03612f62", "0178", "03", "00"].concat();
         let hold = |seen: &str| {
             ["06", "0900000000000000", "0146", "01000000", &key, AMOUNTS, "01000000", &key, seen].concat()

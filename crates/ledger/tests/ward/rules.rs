@@ -321,8 +321,8 @@ fn one_process_has_the_ledger(dir: &Path) -> Result<(), String> {
     hold(matches!(second, Err(OpenError::Locked)), &format!("a second opening came to {second:?}"))
 }
 
-/// What a record ends with, behind its answer.
-const SALT_BYTES: usize = 32;
+/// What a record ends with, behind its answer: no bill, four bytes that say so, and the salt.
+const BEHIND_THE_ANSWER: usize = 4 + 32;
 
 fn a_changed_byte_is_never_answered(dir: &Path) -> Result<(), String> {
     let origin = dir.join("origin");
@@ -332,7 +332,7 @@ fn a_changed_byte_is_never_answered(dir: &Path) -> Result<(), String> {
     let whole = fs::read(&file).unwrap();
     for (_, end) in frames(&whole) {
         let mut bytes = whole.clone();
-        bytes[end - SALT_BYTES - 1] ^= 1;
+        bytes[end - BEHIND_THE_ANSWER - 1] ^= 1;
         fs::write(&file, bytes).unwrap();
         let found = look_at(&origin, &known)?;
         hold(found != Found::Whole, "a changed answer was not noticed")?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use bedside_claim::Lang;
 use bedside_policy::Library;
 use clap::{Args, ValueEnum};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::failure::Failure;
 
@@ -74,6 +75,19 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// An empty table with that head, the columns of these numbers set to the right.
+pub(crate) fn table<const N: usize>(head: [impl Into<Cell>; N], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(head);
+    for index in right {
+        if let Some(column) = table.column_mut(*index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 /// Two lower-case digits for each byte.

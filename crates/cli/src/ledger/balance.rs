@@ -12,11 +12,11 @@ use std::sync::Arc;
 use bedside_claim::{Date, Lang, Money};
 use bedside_gateway::answer;
 use bedside_ledger::{Entry, Posting, Record};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::life::each;
 use crate::failure::Failure;
+use crate::format::table;
 
 /// Tenant and `fixmedins_code`.
 type Hospital = (Arc<str>, Arc<str>);
@@ -70,7 +70,9 @@ pub(super) fn of_period(folder: &Path, period: Period) -> Result<Balance, Failur
             Entry::Correction(correction) => {
                 for turn in &correction.turns {
                     let Some(version) = &turn.new else { continue };
-                    let own = settled_at.get(&turn.sequence).unwrap_or(&hospital);
+                    let unknown =
+                        || Failure::fault(format!("record {} corrects no settlement", record.sequence));
+                    let own = settled_at.get(&turn.sequence).ok_or_else(unknown)?;
                     balance.post(own, &version.net)?;
                 }
                 Ok(())
@@ -176,16 +178,4 @@ impl Balance {
             "clearing": clearing.collect::<Vec<_>>(),
         })
     }
-}
-
-fn table<const N: usize>(head: [&str; N], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(head);
-    for index in right {
-        if let Some(column) = table.column_mut(*index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }

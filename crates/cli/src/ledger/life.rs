@@ -10,11 +10,11 @@ use std::sync::Arc;
 use bedside_claim::{Lang, Money};
 use bedside_gateway::{answer, stored};
 use bedside_ledger::{Node, Posting, Record, read_journal};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::{Bar, open_failure, time};
 use crate::failure::Failure;
+use crate::format::table;
 
 /// What a visit is called in a ledger.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,17 +191,13 @@ impl Life {
             self.psn_no
         );
         line!(out, "{}", self.strip(lang));
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header([
+        let head = [
             of("时间", "time"),
             of("节点", "node"),
             of("金额（元）", "yuan"),
             of("记录与单号", "record and numbers"),
-        ]);
-        if let Some(column) = table.column_mut(2) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+        ];
+        let mut table = table(head, &[2]);
         for event in &self.events {
             let nodes: Vec<String> =
                 event.nodes.iter().map(|node| format!("{} {}", node.number(), name(*node, lang))).collect();

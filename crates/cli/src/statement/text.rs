@@ -1,31 +1,18 @@
 //! The statement (结算单) in the terminal: who pays what, why, what was not paid, and what to mind.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bedside_claim::Money;
 use bedside_gateway::v1;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{Language, Words, fee_category, money, outside_reason, pack, payer_kind, percent, sum};
 use crate::failure::Failure;
+use crate::format::table;
 
 /// Longest list of lines with a reason; the rest is counted.
 const REASON_LINES: usize = 12;
 const BAR_WIDTH: i128 = 24;
-
-fn table<const N: usize>(head: [Cow<'_, str>; N], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(head);
-    for index in right {
-        if let Some(column) = table.column_mut(*index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
 
 /// The statement as text.
 ///

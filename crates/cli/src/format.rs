@@ -78,7 +78,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// An empty table with that head, the columns of these numbers set to the right.
-pub(crate) fn table<const N: usize>(head: [impl Into<Cell>; N], right: &[usize]) -> Table {
+pub(crate) fn table(head: impl IntoIterator<Item = impl Into<Cell>>, right: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(head);

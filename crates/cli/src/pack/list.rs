@@ -7,8 +7,9 @@ use bedside_policy::{Catalogue, Library, Place, Plan, ProgrammeRule, PublicSourc
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::tables::{of, table};
+use super::tables::of;
 use crate::failure::Failure;
+use crate::format::table;
 use crate::format::{LangArgument, OutputFormat, PacksArgument, print};
 
 /// What `pack list` takes.
@@ -73,7 +74,7 @@ fn text(listed: &Listed<'_>, lang: Lang) -> String {
     let (version, dates) = (word("版本", "version"), word("有效期", "valid"));
     let (state, grade, name) = (word("状态", "status"), word("证据等级", "grade"), word("名称", "name"));
     let mut plans =
-        table(&[word("方案", "plan"), version, dates, state, grade, name, word("付款方", "payer")], &[]);
+        table([word("方案", "plan"), version, dates, state, grade, name, word("付款方", "payer")], &[]);
     for plan in &listed.plans {
         let card = &plan.card;
         plans.add_row([
@@ -95,7 +96,7 @@ fn text(listed: &Listed<'_>, lang: Lang) -> String {
         word("目录", "catalogue"),
         word("支付顺序", "layers, in the order in which they pay"),
     ];
-    let mut programmes = table(&head, &[]);
+    let mut programmes = table(head, &[]);
     for rule in &listed.programmes {
         let layers: Vec<String> = rule.places.iter().enumerate().map(|place| layer(place, lang)).collect();
         let public = match rule.public_source {
@@ -112,10 +113,8 @@ fn text(listed: &Listed<'_>, lang: Lang) -> String {
             &layers.join("\n"),
         ]);
     }
-    let mut catalogues = table(
-        &[word("目录", "catalogue"), version, dates, state, grade, word("项目数", "items"), name],
-        &[5],
-    );
+    let mut catalogues =
+        table([word("目录", "catalogue"), version, dates, state, grade, word("项目数", "items"), name], &[5]);
     for catalogue in &listed.catalogues {
         let card = &catalogue.card;
         catalogues.add_row([

@@ -4,6 +4,7 @@
 //! record lies on disk.
 
 mod balance;
+mod erase;
 mod export;
 mod life;
 
@@ -67,6 +68,11 @@ enum Command {
         after_help = "Examples:\n  bedside ledger restore --from /backup/2026-03-31 --to /var/lib/bedside\n  bedside ledger restore --from /backup/2026-03-31 --to ./then --until-time 2026-03-31T12:00:00+08:00\n  bedside ledger restore --from /backup/2026-03-31 --to ./then --until-sequence 1000"
     )]
     Restore(RestoreArguments),
+    /// Copies a ledger at rest into a new folder without the personal data of some persons.
+    #[command(
+        after_help = "What stays of their records: the amounts, who bears them, hospital, msgid and time, and what a family has used up together. Hashes, receipts and totals are those of before. The old folder, its backups and exports still hold the data: destroy them, and take signing key and checkpoint log along. docs/receipts.md says what can still be concluded.\n\nExample:\n  bedside ledger erase --data ./ledger --to ./ledger-2026-04 --tenant insurer --persons persons.txt"
+    )]
+    Erase(erase::EraseArguments),
     /// Gives every record out, for other programs.
     #[command(
         after_help = "NDJSON is one file, Parquet a folder of three: records, postings, accumulators. Amounts are exact decimals. The files name persons and are readable by their owner only.\n\nExamples:\n  bedside ledger export --data ./ledger --as ndjson --to ledger.ndjson\n  bedside ledger export --data ./ledger --as parquet --to ./ledger-parquet"
@@ -240,6 +246,7 @@ pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
             print_copied(&copied, to, format)
         }
         Command::Restore(arguments) => restore(arguments),
+        Command::Erase(arguments) => erase::run(arguments),
         Command::Export(arguments) => export(arguments),
         Command::Rebuild(arguments) => rebuild(arguments),
     }
@@ -417,13 +424,15 @@ fn verification_text(verification: &Verification, report: Option<&OpenReport>) -
         corrections,
         holds,
         persons,
+        erased,
         accounts,
         receivables,
         leaves,
     } = verification;
+    let erased = if *erased > 0 { format!(", {erased} erased") } else { String::new() };
     let root = leaves.root(*records).map_or_else(String::new, |root| hex(&root));
     let mut text = format!(
-        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {stay_calls} calls of stays, {holds} holds, {corrections} corrections, {persons} persons\nhash {}\nroot {root}\n",
+        "{records} records verified: {settlements} settlements, {cancellations} cancellations, {reversals} reversals, {tombstones} tombstones, {stay_calls} calls of stays, {holds} holds, {corrections} corrections, {persons} persons{erased}\nhash {}\nroot {root}\n",
         hex(hash)
     );
     if *imports > 0 {
@@ -461,6 +470,7 @@ fn verification_json(verification: &Verification, report: Option<&OpenReport>) -
         "corrections": verification.corrections,
         "holds": verification.holds,
         "persons": verification.persons,
+        "erased": verification.erased,
         "accounts": accounts.map(amounts).collect::<Vec<_>>(),
         "receivables": receivables.collect::<Vec<_>>(),
         "opening": report.map(report_json),

@@ -84,4 +84,27 @@ fn a_receipt_is_checked_with_the_key_alone_and_held_against_a_folder() {
     };
     against(&ledger, 0);
     assert!(against(&then, 3).contains("rolled back"));
+
+    // without one of the morning's persons it is the same ledger to every receipt
+    let (persons, erased) = (dir.path().join("persons.txt"), dir.path().join("erased"));
+    let shown = ends(&["ledger", "show", "--data", text(&ledger), "--sequence", "1", "--format", "json"], 0);
+    let first: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    fs::write(&persons, format!("{}\n", first["psn_no"].as_str().unwrap())).unwrap();
+    let tenant = first["tenant"].as_str().unwrap();
+    let (data, to, list) = (text(&ledger), text(&erased), text(&persons));
+    let erase = ["ledger", "erase", "--data", data, "--to", to, "--tenant", tenant, "--persons", list];
+    let said = ends(&erase, 0);
+    assert!(said.contains("erased (1 persons)") && said.contains("destroy it"), "{said}");
+    assert!(against(&erased, 0).contains(" erased"));
+    let shown = ends(&["ledger", "show", "--data", to, "--sequence", "1", "--format", "json"], 0);
+    let now: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((now["erased"].as_bool(), now["psn_no"].as_str()), (Some(true), Some("<erased 1>")));
+    assert_eq!((&now["medfee_sumamt"], &now["answer"]), (&first["medfee_sumamt"], &"".into()));
+    fs::write(&persons, "nobody\n").unwrap();
+    let other = dir.path().join("other");
+    let said = ends(
+        &["ledger", "erase", "--data", data, "--to", text(&other), "--tenant", tenant, "--persons", list],
+        2,
+    );
+    assert!(said.contains("have no record") && !other.exists(), "{said}");
 }

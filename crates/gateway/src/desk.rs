@@ -226,6 +226,9 @@ impl Desk {
             let Some(message) = desk.ledger.message(&key).map_err(|error| desk.read_refusal(&error))? else {
                 return Ok(unknown());
             };
+            if message.is_erased && message.kind != MessageKind::Tombstone {
+                return Ok(reversal::told_of_erased(&message));
+            }
             let receipt = desk.receipt(message.receipt.answer.len(), &key, known_tree_size);
             let mdtrt_id = message.mdtrt_id.to_string();
             let (infno, state) = match message.kind {
@@ -375,6 +378,9 @@ impl Desk {
         let desk = self.clone();
         blocking(move || match desk.ledger.message(&key) {
             Ok(Some(stored)) if stored.kind == MessageKind::Tombstone => Err(reversal::refused(&stored)),
+            Ok(Some(stored)) if stored.is_erased => {
+                Err(Refusal::Erased { setl_id: stored.receipt.setl_id.to_string() })
+            }
             Ok(Some(stored)) if stored.request == bytes => {
                 decode(&stored.receipt.answer).map(|settlement| (settlement, key))
             }
@@ -426,6 +432,7 @@ impl Desk {
                 Refusal::Conflict(difference.unwrap_or_default())
             }
             SettleError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
+            SettleError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             SettleError::AlreadySettled { setl_id } => {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
@@ -460,6 +467,7 @@ impl Desk {
                 Refusal::Conflict(difference.unwrap_or_default())
             }
             CancelError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
+            CancelError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             CancelError::NotFound => Refusal::NotFound,
             CancelError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },

@@ -75,6 +75,10 @@ reasons! {
     MessageReversed, "MESSAGE_REVERSED", FailedPrecondition,
         "the message, or the earlier call that a reversal names, was reversed by the call `msgid` before it came, and is refused for ever",
         "nothing: it is not booked and never will be; send what is still to be done under a new msgid";
+    /// What the message booked was erased.
+    MessageErased, "MESSAGE_ERASED", FailedPrecondition,
+        "the message, or the earlier call that a reversal names, booked `setl_id`, whose content was erased since; whether this is the same message can no longer be told",
+        "nothing: it was booked once and is not booked again";
     /// The earlier call is not what the reversal says.
     OriginalDiffers, "ORIGINAL_DIFFERS", FailedPrecondition,
         "the earlier call that a reversal names arrived, but was of another person or another transaction; `field` says which, `infno` its transaction",
@@ -269,6 +273,11 @@ pub enum Refusal {
         /// The `msgid` of that reversal.
         msgid: String,
     },
+    /// The message, or the one that a reversal names, is booked, and its content was erased.
+    Erased {
+        /// What it booked.
+        setl_id: String,
+    },
     /// The call that a reversal names is another person's.
     OtherPerson,
     /// The call that a reversal names is another transaction.
@@ -359,6 +368,7 @@ impl Refusal {
             Refusal::Invalid(_) => ErrorReason::InvalidMessage,
             Refusal::Conflict(_) => ErrorReason::MessageConflict,
             Refusal::Reversed { .. } => ErrorReason::MessageReversed,
+            Refusal::Erased { .. } => ErrorReason::MessageErased,
             Refusal::OtherPerson | Refusal::OtherTransaction { .. } => ErrorReason::OriginalDiffers,
             Refusal::CancellationStands { .. } | Refusal::StayCancellationStands => {
                 ErrorReason::CancellationStands
@@ -405,6 +415,10 @@ impl Refusal {
             Refusal::Reversed { msgid } => Phrase::made(
                 format!("报文在到达之前已被 `{msgid}` 冲正，不再受理"),
                 format!("the message was reversed by `{msgid}` before it came, and is refused for ever"),
+            ),
+            Refusal::Erased { setl_id } => Phrase::made(
+                format!("报文已入账为 `{setl_id}`，其内容已按规定删除，不再入账"),
+                format!("the message booked `{setl_id}`, whose content was erased; it is not booked again"),
             ),
             Refusal::OtherPerson => Phrase::fixed(
                 "原报文已到达，但 psn_no 不是其人员；未作改动",
@@ -573,6 +587,7 @@ impl From<Refusal> for Status {
                 metadata.insert("infno".to_owned(), (*infno).to_owned());
             }
             Refusal::AlreadySettled { setl_id }
+            | Refusal::Erased { setl_id }
             | Refusal::CancellationStands { setl_id }
             | Refusal::Blocked { setl_id }
             | Refusal::AlreadyCancelled { setl_id } => {

@@ -5,11 +5,15 @@ use prost::{DecodeError, Message};
 
 use crate::v1;
 
-/// The settlement that a record's call was answered with; of what undoes one its mirror, of a tombstone nothing.
+/// The settlement that a record's call was answered with; of what undoes one its mirror, of a tombstone and of what was
+/// erased nothing.
 ///
 /// # Errors
 /// When the stored bytes are no answer of a gateway.
 pub fn settlement_of(record: &Record) -> Result<Option<v1::Settlement>, DecodeError> {
+    if record.is_erased() {
+        return Ok(None);
+    }
     let answer: &[u8] = &record.answer;
     match record.entry {
         Entry::Settlement | Entry::Cancellation { .. } => v1::Settlement::decode(answer).map(Some),

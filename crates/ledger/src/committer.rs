@@ -21,6 +21,7 @@ use crate::event::{
 };
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
+use crate::kept::Salt;
 use crate::outcome::{CancelError, RegisterError, ReverseError, SettleError, Stopped};
 use crate::planted;
 use crate::record::{Entry, Record};
@@ -171,6 +172,7 @@ impl Group<'_> {
                 MessageKind::Tombstone => {
                     Err(SettleError::Reversed { by: Arc::clone(&stored.message.msgid) })
                 }
+                _ if stored.is_erased() => Err(SettleError::Erased { setl_id: stored.setl_id() }),
                 MessageKind::Settle
                     if stored.request == event.request || planted::is("accept-other-content") =>
                 {
@@ -212,7 +214,7 @@ impl Group<'_> {
             accumulators: decision.accumulators,
             request: event.request,
             answer: Arc::from(decision.answer),
-            salt: None,
+            salt: Salt::None,
         })
         .map_err(SettleError::from)
     }
@@ -229,6 +231,7 @@ impl Group<'_> {
                 MessageKind::Tombstone => {
                     Err(CancelError::Reversed { by: Arc::clone(&stored.message.msgid) })
                 }
+                _ if stored.is_erased() => Err(CancelError::Erased { setl_id: stored.setl_id() }),
                 MessageKind::Cancel if stored.request == event.request => {
                     Ok(Committed::Replayed(stored.receipt()))
                 }
@@ -362,6 +365,9 @@ impl Group<'_> {
             Some((MessageKind::Tombstone, stored)) => {
                 Err(ReverseError::Reversed { by: Arc::clone(&stored.message.msgid) })
             }
+            Some((_, stored)) if stored.is_erased() => {
+                Err(ReverseError::Erased { setl_id: stored.setl_id() })
+            }
             Some((MessageKind::Reverse, stored)) if stored.request == event.request => {
                 Ok(Some(stored.receipt()))
             }
@@ -380,6 +386,9 @@ impl Group<'_> {
     ) -> Result<Arc<Record>, ReverseError<E>> {
         if kind == MessageKind::Tombstone {
             return Err(ReverseError::Reversed { by: Arc::clone(&original.message.msgid) });
+        }
+        if original.is_erased() {
+            return Err(ReverseError::Erased { setl_id: original.setl_id() });
         }
         if original.person != event.person {
             return Err(ReverseError::OtherPerson);
@@ -461,7 +470,7 @@ impl Group<'_> {
     where
         F: FnOnce(&Overlay<'_>, &Record, Position) -> Result<RowChanges, BookingError>,
     {
-        let record = Record { salt: Some(self.store.salt(record.sequence)), ..record };
+        let record = Record { salt: Salt::Of(self.store.salt(record.sequence)), ..record };
         let payload = record.encode()?;
         if let Some(bytes) = self.draft.new_segment_for(&payload)
             && !self.is_ample

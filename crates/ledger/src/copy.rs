@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::CheckpointFile;
-use crate::frame::{Hash, SEGMENT_HEAD_BYTES, push_frame};
+use crate::frame::{FrameHead, Hash, Position, SEGMENT_HEAD_BYTES, push_frame};
 use crate::journal::{create_dir_durably, sync_dir, write_zeros};
 use crate::open::OpenError;
 use crate::progress::Progress;
@@ -97,14 +97,22 @@ pub fn copy_ledger(
     mut progress: impl FnMut(Progress),
 ) -> Result<Copied, CopyError> {
     let source = Source::open(from)?;
+    let unchanged = &mut |_: &Frame, _: &Record| Ok::<_, CopyError>(None);
+    whole_or_nothing(to, |unfinished| write_copy(&source, unfinished, point, unchanged, &mut progress))
+}
+
+/// Gives a copy its name once it is whole, and leaves nothing of one that is not.
+pub(crate) fn whole_or_nothing<E: From<CopyError>>(
+    to: &Path,
+    write: impl FnOnce(&Path) -> Result<Copied, E>,
+) -> Result<Copied, E> {
     let unfinished = unfinished_path(to);
     for path in [to, &unfinished] {
         if path.exists() {
-            return Err(CopyError::Exists { path: path.to_owned() });
+            return Err(CopyError::Exists { path: path.to_owned() }.into());
         }
     }
-    let copied = write_copy(&source, &unfinished, point, &mut progress);
-    let copied = copied.and_then(|copied| {
+    let copied = write(&unfinished).and_then(|copied| {
         fs::rename(&unfinished, to).map_err(io_at(to))?;
         let parent = to.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
         sync_dir(parent).map_err(io_at(parent))?;
@@ -131,6 +139,8 @@ struct Target {
     /// The source's, so that every frame keeps its position.
     length: u64,
     written: u64,
+    /// Whether a payload was exchanged, and what follows lies elsewhere than in the source.
+    is_shifted: bool,
 }
 
 impl Target {
@@ -142,52 +152,62 @@ impl Target {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         out.write_all(&original.head.encode()).map_err(io_at(&path))?;
         let seed = original.head.seed();
-        Ok(Target { path, out, seed, length: original.length, written: SEGMENT_HEAD_BYTES })
+        Ok(Target {
+            path,
+            out,
+            seed,
+            length: original.length,
+            written: SEGMENT_HEAD_BYTES,
+            is_shifted: false,
+        })
     }
 
-    fn push(&mut self, frame: &Frame) -> Result<(), CopyError> {
-        let mut bytes = Vec::with_capacity(frame.payload.len() + 64);
-        let head = &frame.head;
-        let hash = push_frame(
-            &mut bytes,
-            self.seed,
-            head.sequence,
-            head.group_index,
-            &head.previous,
-            head.length,
-            &frame.payload,
-        );
-        if hash != frame.hash || self.written != frame.position.offset {
+    /// Writes a frame, or another payload of the same hash in its place, and gives its position.
+    fn push(&mut self, frame: &Frame, other: Option<Vec<u8>>) -> Result<Position, CopyError> {
+        let position = Position { offset: self.written, ..frame.position };
+        if position != frame.position && !self.is_shifted {
+            return Err(CopyError::Differs);
+        }
+        self.is_shifted |= other.is_some();
+        let payload = other.as_ref().unwrap_or(&frame.payload);
+        let length = u32::try_from(payload.len()).map_err(|_| CopyError::Differs)?;
+        let FrameHead { sequence, group_index, previous, .. } = &frame.head;
+        let mut bytes = Vec::with_capacity(payload.len() + 64);
+        let hash = push_frame(&mut bytes, self.seed, *sequence, *group_index, previous, length, payload);
+        if hash != frame.hash {
             return Err(CopyError::Differs);
         }
         self.out.write_all(&bytes).map_err(io_at(&self.path))?;
         self.written += bytes.len() as u64;
-        Ok(())
+        Ok(position)
     }
 
     fn end(self) -> Result<(), CopyError> {
         let Target { path, out, length, written, .. } = self;
         let file = out.into_inner().map_err(|error| io_at(&path)(error.into_error()))?;
-        write_zeros(&file, written, length).map_err(io_at(&path))?;
+        // What is left of a short record may be longer than it was.
+        write_zeros(&file, written, length.max(written)).map_err(io_at(&path))?;
         file.sync_all().map_err(io_at(&path))
     }
 }
 
-fn write_copy(
+/// Writes the records up to a point, with another payload where `change` gives one.
+pub(crate) fn write_copy<E: From<CopyError>>(
     source: &Source,
     dir: &Path,
     point: Point,
+    change: &mut impl FnMut(&Frame, &Record) -> Result<Option<Vec<u8>>, E>,
     progress: &mut impl FnMut(Progress),
-) -> Result<Copied, CopyError> {
+) -> Result<Copied, E> {
     let journal_dir = dir.join("journal");
     create_dir_durably(&journal_dir).map_err(io_at(&journal_dir))?;
     let segments = source.segments();
     let mut scanner = source.scanner();
     let mut number = Place::START.next.segment;
     let mut target = Target::begin(&segments, &journal_dir, number)?;
-    let mut last: Option<(Frame, Record)> = None;
-    while let Some(frame) = source.next(&mut scanner)? {
-        let record = frame.record()?;
+    let mut last: Option<(Applied, i64)> = None;
+    while let Some(frame) = source.next(&mut scanner).map_err(CopyError::Read)? {
+        let record = frame.record().map_err(CopyError::Read)?;
         let behind = match point {
             Point::End => false,
             Point::Sequence(sequence) => record.sequence > sequence,
@@ -201,30 +221,29 @@ fn write_copy(
             number += 1;
             target = Target::begin(&segments, &journal_dir, number)?;
         }
-        target.push(&frame)?;
+        let position = target.push(&frame, change(&frame, &record)?)?;
         progress(source.progress(frame.position.segment, record.sequence));
-        last = Some((frame, record));
+        // Rows and sum are those of tables, which a copy has not.
+        let reached = Applied { sequence: record.sequence, hash: frame.hash, position, rows: 0, sum: 0 };
+        last = Some((reached, record.booked_at_ms));
     }
     target.end()?;
-    let records = last.as_ref().map_or(0, |(_, record)| record.sequence);
+    let records = last.as_ref().map_or(0, |(reached, _)| reached.sequence);
     if let Point::Sequence(wanted) = point
         && records < wanted
     {
-        return Err(CopyError::NotReached { records, wanted });
+        return Err(CopyError::NotReached { records, wanted }.into());
     }
-    if let Some((frame, record)) = &last {
-        // Rows and sum are those of tables, which a copy has not.
-        let (sequence, hash, position) = (record.sequence, frame.hash, frame.position);
-        let reached = Applied { sequence, hash, position, rows: 0, sum: 0 };
+    if let Some((reached, _)) = &last {
         let checkpoint = CheckpointFile::open(dir).map_err(io_at(dir))?;
-        checkpoint.write(&reached).and_then(|()| checkpoint.sync()).map_err(io_at(dir))?;
+        checkpoint.write(reached).and_then(|()| checkpoint.sync()).map_err(io_at(dir))?;
     }
     for dir in [&journal_dir, dir] {
         sync_dir(dir).map_err(io_at(dir))?;
     }
-    let hash = last.as_ref().map_or(Place::START.hash, |(frame, _)| frame.hash);
+    let hash = last.as_ref().map_or(Place::START.hash, |(reached, _)| reached.hash);
     read_again(dir, records, hash)?;
-    let last_booked_at_ms = last.map(|(_, record)| record.booked_at_ms);
+    let last_booked_at_ms = last.map(|(_, booked_at_ms)| booked_at_ms);
     Ok(Copied { records, hash, last_booked_at_ms })
 }
 

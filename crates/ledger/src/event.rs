@@ -295,6 +295,8 @@ pub struct MessageRecord {
     pub request: Vec<u8>,
     /// What it was answered; of a tombstone what that reversal was answered.
     pub receipt: Receipt,
+    /// Whether content and answer were erased, and are empty here.
+    pub is_erased: bool,
 }
 
 impl fmt::Debug for MessageRecord {

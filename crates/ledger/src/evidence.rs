@@ -71,7 +71,7 @@ impl Ledger {
     }
 
     /// The evidence of what a message booked, in the tree over the first `size` records; nothing when it is not among
-    /// them.
+    /// them, or when its content was erased.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -93,7 +93,9 @@ impl Ledger {
         let Some(index) = record.sequence.checked_sub(1) else {
             return Err(damaged(row.position, Damage::Payload(Malformed("sequence"))));
         };
-        let Leaf { salt, record_hash, hash } = Leaf::of(&record, &frame.hash);
+        let Leaf { salt: Some(salt), record_hash, hash } = Leaf::of(&record, &frame.hash) else {
+            return Ok(None);
+        };
         let tree = self.tree_of(size);
         if tree.leaf(index)? != hash {
             return Err(TablesError::Contradiction("the tree has another leaf").into());

@@ -8,9 +8,10 @@
 use sha2::{Digest, Sha256};
 
 use crate::codec::{Decoder, Encoder};
+use crate::kept;
 use crate::planted;
 
-/// SHA-256 of a whole frame.
+/// What stands for a frame and all before it.
 pub(crate) type Hash = [u8; 32];
 
 /// What stands before the first frame.
@@ -21,6 +22,9 @@ pub(crate) const FRAME_HEAD_BYTES: u64 = 52;
 const FRAME_HEAD: usize = 52;
 /// Length and checksum: the checksum covers the length and everything behind itself.
 const UNCOVERED: usize = 8;
+
+/// Read as a length it is one that no frame has, so that no other frame has these bytes.
+const IMPRINTED: [u8; 8] = *b"BEDSIDEI";
 
 const MAGIC: [u8; 8] = *b"BEDSIDEJ";
 const VERSION: u32 = 1;
@@ -127,12 +131,13 @@ pub(crate) fn push_frame(
     let length = length.to_le_bytes();
     let (sequence, group_index) = (sequence.to_le_bytes(), group_index.to_le_bytes());
     let crc = checksum(seed, length, &[&sequence, &group_index, previous, payload]);
-    let mut hash = Sha256::new();
-    for part in [&length[..], &crc.to_le_bytes(), &sequence, &group_index, previous, payload] {
+    let begin = out.len();
+    for part in [&length[..], &crc.to_le_bytes(), &sequence, &group_index, previous] {
         out.extend_from_slice(part);
-        hash.update(part);
     }
-    hash.finalize().into()
+    let head = out[begin..].first_chunk().copied().expect("the head has just been written");
+    out.extend_from_slice(payload);
+    frame_hash(&head, payload)
 }
 
 /// Whether the head and payload are what [`push_frame`] wrote into a segment of this seed.
@@ -143,12 +148,20 @@ pub(crate) fn frame_is_whole(seed: u32, head: &[u8; FRAME_HEAD], payload: &[u8])
         || planted::is("skip-checksum")
 }
 
-/// The hash of a frame.
+/// The hash of a frame: of all its bytes, or, for a record whose content may be erased one day, of what no erasing changes.
 pub(crate) fn frame_hash(head: &[u8; FRAME_HEAD], payload: &[u8]) -> Hash {
-    let mut hash = Sha256::new();
-    hash.update(head);
-    hash.update(payload);
-    hash.finalize().into()
+    let FrameHead { sequence, group_index, previous, .. } = FrameHead::decode(head);
+    match kept::imprint(sequence, payload) {
+        None => Sha256::new().chain_update(head).chain_update(payload).finalize().into(),
+        Some(imprint) => Sha256::new()
+            .chain_update(IMPRINTED)
+            .chain_update(sequence.to_le_bytes())
+            .chain_update(group_index.to_le_bytes())
+            .chain_update(previous)
+            .chain_update(imprint)
+            .finalize()
+            .into(),
+    }
 }
 
 /// Whether `bytes`, from one of its first `starts` offsets on, hold a whole frame of a group that began after

@@ -313,8 +313,8 @@ impl Ledger {
         }
     }
 
-    /// The settlement of a tenant under its identifier, as its newest version says; nothing for another tenant's, and for
-    /// the identifier of a cancellation, reversal or correction.
+    /// The settlement of a tenant under its identifier, as its newest version says; nothing for another tenant's, for the
+    /// identifier of a cancellation, reversal or correction, and for one whose content was erased.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -333,7 +333,7 @@ impl Ledger {
         let standing_still = shared.tip();
         let Some(row) = booking::settlement(&shared.tables, sequence)? else { return Ok(None) };
         let record = shared.segments.record(row.position, sequence)?;
-        if record.entry != Entry::Settlement || &*record.message.tenant != tenant {
+        if record.entry != Entry::Settlement || &*record.message.tenant != tenant || record.is_erased() {
             return Ok(None);
         }
         let load = |sequence, position| shared.segments.record(position, sequence).map(Arc::new);

@@ -69,6 +69,7 @@ mod codec;
 mod committer;
 mod copy;
 mod correction;
+mod erase;
 mod event;
 mod evidence;
 #[cfg(test)]
@@ -76,6 +77,7 @@ mod faults;
 mod frame;
 mod holds;
 mod journal;
+mod kept;
 mod ledger;
 mod node;
 mod open;
@@ -106,6 +108,7 @@ mod watch;
 pub use codec::{Malformed, TEXT_BYTES_MAX, TooLarge};
 pub use copy::{Copied, CopyError, Point, copy_ledger};
 pub use correction::{Correction, NetChange, Turn, Version};
+pub use erase::{EraseError, Erasure, erase_persons};
 pub use event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, MessageRecord,
     PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, SettledStay, Status,
@@ -113,6 +116,7 @@ pub use event::{
 pub use evidence::{Evidence, Tree};
 pub use frame::Position;
 pub use holds::{Ended, Ending, Held, HoldEvent, HoldState, HoldTerms, Quote};
+pub use kept::{Erased, Salt};
 pub use ledger::Ledger;
 pub use node::Node;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};

@@ -39,6 +39,12 @@ pub enum SettleError<E> {
         /// Its content.
         stored_request: Vec<u8>,
     },
+    /// The message is booked and its content was erased since: nobody can tell any more whether this is the same.
+    #[error("the message is booked by `{setl_id}`, whose content was erased")]
+    Erased {
+        /// What it booked.
+        setl_id: Arc<str>,
+    },
     /// The message was reversed before it arrived, and is refused for ever.
     #[error("the message was reversed by `{by}`")]
     Reversed {
@@ -135,6 +141,12 @@ pub enum CancelError<E> {
         /// Its content.
         stored_request: Vec<u8>,
     },
+    /// The message is booked and its content was erased since: nobody can tell any more whether this is the same.
+    #[error("the message is booked by `{setl_id}`, whose content was erased")]
+    Erased {
+        /// What it booked.
+        setl_id: Arc<str>,
+    },
     /// The message was reversed before it arrived, and is refused for ever.
     #[error("the message was reversed by `{by}`")]
     Reversed {
@@ -188,6 +200,12 @@ pub enum ReverseError<E> {
         stored_kind: MessageKind,
         /// Its content.
         stored_request: Vec<u8>,
+    },
+    /// The reversal's own message, or the earlier call, is booked and its content was erased since: nobody can tell any more whether this is the same.
+    #[error("the message is booked by `{setl_id}`, whose content was erased")]
+    Erased {
+        /// What it booked.
+        setl_id: Arc<str>,
     },
     /// The reversal's own message was reversed before it arrived, or the call that it names was under another message.
     #[error("the message was reversed by `{by}`")]

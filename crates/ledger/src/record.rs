@@ -15,13 +15,14 @@ use crate::event::{
     BookedSettlement, MessageKey, MessageKind, MessageRecord, PersonKey, Posting, Receipt, Status, setl_id_of,
 };
 use crate::holds::{HoldTerms, hold_id_of};
+use crate::kept::{self, ERASED, Salt};
 use crate::register::{RegisterRow, decode_rows, encode_rows};
 use crate::stay::{StayChange, StayPart};
 
 /// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
-const VERSION: u8 = 4;
+pub(crate) const VERSION: u8 = 4;
 /// Reversals and tombstones alone, before there was a salt.
 const VERSION_OF_REVERSALS: u8 = 3;
 /// Settlements and cancellations alone, before there was a salt.
@@ -89,7 +90,7 @@ impl Entry {
 
 impl Entry {
     /// Whether a record of it can be of a part of a stay.
-    fn has_part(&self) -> bool {
+    pub(crate) fn has_part(&self) -> bool {
         matches!(self, Entry::Settlement | Entry::Cancellation { .. } | Entry::Reversal { .. })
     }
 }
@@ -125,8 +126,8 @@ pub struct Record {
     pub answer: Arc<[u8]>,
     /// The canonical bytes of the bill that was settled or held, where the request does not hold it; else empty.
     pub bill: Vec<u8>,
-    /// What its leaf in the tree is salted with; nothing in records of before there was a tree.
-    pub salt: Option<[u8; 32]>,
+    /// What hides its content behind the hashes that others see.
+    pub salt: Salt,
 }
 
 impl fmt::Debug for Record {
@@ -156,7 +157,7 @@ impl Record {
             request: Vec::new(),
             answer: Arc::from([]),
             bill: Vec::new(),
-            salt: None,
+            salt: Salt::None,
         }
     }
 
@@ -166,6 +167,11 @@ impl Record {
             Entry::Hold(_) => hold_id_of(self.sequence),
             _ => setl_id_of(self.sequence),
         }
+    }
+
+    /// Whether its content was erased: it has no request and no answer, and names nobody.
+    pub fn is_erased(&self) -> bool {
+        matches!(self.salt, Salt::Erased(_))
     }
 
     /// What the call asked for.
@@ -229,8 +235,8 @@ impl Record {
 
     /// What became of a message of that kind whose row names this record.
     pub(crate) fn into_message(self, kind: MessageKind) -> MessageRecord {
-        let receipt = self.receipt();
-        MessageRecord { kind, mdtrt_id: self.mdtrt_id, request: self.request, receipt }
+        let (receipt, is_erased) = (self.receipt(), self.is_erased());
+        MessageRecord { kind, mdtrt_id: self.mdtrt_id, request: self.request, receipt, is_erased }
     }
 
     pub(crate) fn into_settlement(self, status: Status) -> BookedSettlement {
@@ -259,6 +265,9 @@ impl Record {
     /// [`TooLarge`] when a text is longer than [`TEXT_BYTES_MAX`](crate::TEXT_BYTES_MAX) or the whole longer than
     /// [`PAYLOAD_BYTES_MAX`].
     pub(crate) fn encode(&self) -> Result<Vec<u8>, TooLarge> {
+        if let Salt::Erased(erased) = &self.salt {
+            return kept::encode(self, erased);
+        }
         let version = self.version();
         let mut out = Encoder::with(version);
         self.encode_entry(version, &mut out)?;
@@ -275,7 +284,7 @@ impl Record {
         encode_changes(&mut out, &self.accumulators)?;
         out.bytes("request", &self.request)?;
         out.bytes("answer", &self.answer)?;
-        if let Some(salt) = &self.salt {
+        if let Salt::Of(salt) = &self.salt {
             out.bytes("bill", &self.bill)?;
             out.raw(salt);
         }
@@ -289,13 +298,13 @@ impl Record {
     /// The one of now, but for records of before there was a salt, which are what they were.
     fn version(&self) -> u8 {
         match (&self.salt, &self.entry) {
-            (None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
-            (None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
+            (Salt::None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
+            (Salt::None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
             _ => VERSION,
         }
     }
 
-    fn encode_entry(&self, version: u8, out: &mut Encoder) -> Result<(), TooLarge> {
+    pub(crate) fn encode_entry(&self, version: u8, out: &mut Encoder) -> Result<(), TooLarge> {
         match &self.entry {
             Entry::Settlement => out.u8(SETTLEMENT),
             Entry::Cancellation { of } => {
@@ -341,21 +350,16 @@ impl Record {
         let mut input = Decoder::of(payload);
         let version = input.u8("version")?;
         let decode_key: fn(&mut Decoder<'_>) -> Result<AccumulatorKey, Malformed> = match version {
+            ERASED => return kept::decode(sequence, input),
             VERSION | VERSION_OF_REVERSALS | VERSION_OF_BUCKETS => decode_key,
             VERSION_OF_YEARS => decode_key_of_year,
             _ => return Err(Malformed("version")),
         };
-        let entry = match (version, input.u8("entry")?) {
-            (VERSION | VERSION_OF_BUCKETS | VERSION_OF_YEARS, SETTLEMENT) => Entry::Settlement,
-            (VERSION | VERSION_OF_BUCKETS | VERSION_OF_YEARS, CANCELLATION) => {
-                Entry::Cancellation { of: input.u64("cancels")? }
-            }
-            (VERSION | VERSION_OF_REVERSALS, REVERSAL) => Entry::Reversal { of: input.u64("cancels")? },
-            (VERSION | VERSION_OF_REVERSALS, TOMBSTONE) => Entry::Tombstone { omsgid: input.text("omsgid")? },
-            (VERSION, STAY) => Entry::Stay(StayChange::decode(&mut input)?),
-            (VERSION, HOLD) => Entry::Hold(Box::new(HoldTerms::decode(&mut input)?)),
-            (VERSION, CORRECTION) => Entry::Correction(Box::new(Correction::decode(&mut input)?)),
-            (VERSION, REGISTER) => Entry::Register { rows: decode_rows(&mut input)? },
+        let code = input.u8("entry")?;
+        let entry = match (version, code) {
+            (VERSION, _)
+            | (VERSION_OF_BUCKETS | VERSION_OF_YEARS, SETTLEMENT | CANCELLATION)
+            | (VERSION_OF_REVERSALS, REVERSAL | TOMBSTONE) => decode_entry(&mut input, code)?,
             _ => return Err(Malformed("entry")),
         };
         let has_part = version == VERSION && entry.has_part();
@@ -375,8 +379,8 @@ impl Record {
         let request = input.bytes("request")?.to_vec();
         let answer = Arc::from(input.bytes("answer")?);
         let (bill, salt) = match version {
-            VERSION => (input.bytes("bill")?.to_vec(), Some(input.array("salt")?)),
-            _ => (Vec::new(), None),
+            VERSION => (input.bytes("bill")?.to_vec(), Salt::Of(input.array("salt")?)),
+            _ => (Vec::new(), Salt::None),
         };
         input.end("record")?;
         Ok(Record {
@@ -396,6 +400,27 @@ impl Record {
             salt,
             bill,
         })
+    }
+}
+
+fn decode_entry(input: &mut Decoder<'_>, code: u8) -> Result<Entry, Malformed> {
+    match code {
+        STAY => Ok(Entry::Stay(StayChange::decode(input)?)),
+        HOLD => Ok(Entry::Hold(Box::new(HoldTerms::decode(input)?))),
+        CORRECTION => Ok(Entry::Correction(Box::new(Correction::decode(input)?))),
+        REGISTER => Ok(Entry::Register { rows: decode_rows(input)? }),
+        _ => decode_plain_entry(input, code),
+    }
+}
+
+/// An entry all of whose fields are kept when its record is erased, and with them its part of a stay.
+pub(crate) fn decode_plain_entry(input: &mut Decoder<'_>, code: u8) -> Result<Entry, Malformed> {
+    match code {
+        SETTLEMENT => Ok(Entry::Settlement),
+        CANCELLATION => Ok(Entry::Cancellation { of: input.u64("cancels")? }),
+        REVERSAL => Ok(Entry::Reversal { of: input.u64("cancels")? }),
+        TOMBSTONE => Ok(Entry::Tombstone { omsgid: input.text("omsgid")? }),
+        _ => Err(Malformed("entry")),
     }
 }
 
@@ -705,7 +730,7 @@ mod tests {
             request in proptest::collection::vec(any::<u8>(), 0..200),
             answer in proptest::collection::vec(any::<u8>(), 0..200),
             part in proptest::option::of(prop_oneof![Just(StayPart::MidStay), Just(StayPart::Final)]),
-            salt in proptest::option::of(any::<[u8; 32]>()),
+            salt in prop_oneof![Just(Salt::None), any::<[u8; 32]>().prop_map(Salt::Of)],
             bill in proptest::collection::vec(any::<u8>(), 0..50),
         ) -> Record {
             let [tenant, fixmedins_code, msgid, person_tenant, psn_no, mdtrt_id] = ids;
@@ -714,9 +739,9 @@ mod tests {
                 entry,
                 Entry::Stay(_) | Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. }
             );
-            let salt = salt.or_else(|| is_new.then_some([7; 32]));
-            let part = part.filter(|_| entry.has_part() && salt.is_some());
-            let bill = if salt.is_some() { bill } else { Vec::new() };
+            let salt = if is_new && salt == Salt::None { Salt::Of([7; 32]) } else { salt };
+            let part = part.filter(|_| entry.has_part() && salt != Salt::None);
+            let bill = if salt == Salt::None { Vec::new() } else { bill };
             Record {
                 sequence,
                 entry,
@@ -752,9 +777,27 @@ mod tests {
         }
 
         #[test]
+        fn what_is_left_of_a_record_has_its_imprint(record in record()) {
+            let payload = record.encode().unwrap();
+            prop_assert_eq!(kept::imprint(1, &payload).is_some(), record.salt != Salt::None);
+            let Some(left) = kept::erase(&record, &payload).unwrap() else {
+                let is_plain = record.entry == Entry::Settlement
+                    || record.entry.undoes().is_some()
+                    || record.bars().is_some();
+                prop_assert!(record.salt == Salt::None || !is_plain);
+                return Ok(());
+            };
+            let erased = Record::decode(record.sequence, &left).unwrap();
+            prop_assert_eq!(erased.encode().unwrap(), left.clone());
+            prop_assert_eq!(kept::imprint(record.sequence, &left), kept::imprint(record.sequence, &payload));
+            prop_assert_eq!(kept::erase(&erased, &left).unwrap(), Some(left));
+            prop_assert!(erased.is_erased() && erased.postings == record.postings);
+        }
+
+        #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), entry in 0u8..9) {
             let _ = Record::decode(1, &bytes);
-            for version in VERSION_OF_YEARS..=VERSION {
+            for version in (VERSION_OF_YEARS..=VERSION).chain([ERASED]) {
                 if bytes.len() > 2 {
                     (bytes[0], bytes[1]) = (version, entry);
                     let _ = Record::decode(1, &bytes);
@@ -792,7 +835,7 @@ mod tests {
             accumulators,
             request: b"req".to_vec(),
             answer: Arc::from(*b"ok"),
-            salt: None,
+            salt: Salt::None,
             part: None,
             bill: Vec::new(),
         }
@@ -910,7 +953,7 @@ mod tests {
             (whole(Entry::Stay(stay)), &call),
             (whole(Entry::Hold(Box::new(terms))), &hold("0300000000000000")),
         ] {
-            let record = Record { salt: Some([0xAB; 32]), ..record };
+            let record = Record { salt: Salt::Of([0xAB; 32]), ..record };
             let without = hex(&["04", bytes, &behind_the_entry, "00000000", BEHIND, "01000000", "62"]);
             let expected = [without.as_slice(), &[0xAB; 32]].concat();
             assert_eq!(record.encode().unwrap(), expected);
@@ -941,7 +984,7 @@ mod tests {
                 accumulators: Vec::new(),
                 request: Vec::new(),
                 answer: Arc::from([]),
-                salt: None,
+                salt: Salt::None,
                 part: None,
                 bill: Vec::new(),
             }

@@ -54,6 +54,10 @@ impl Source {
         Ok(Source { segments, last_segment, reached, is_live, _lock: lock })
     }
 
+    pub(crate) fn is_live(&self) -> bool {
+        self.is_live
+    }
+
     pub(crate) fn segments(&self) -> Arc<Segments> {
         Arc::clone(&self.segments)
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::codec::{Decoder, Encoder, Malformed};
 use crate::frame::Hash;
+use crate::kept::{self, Salt};
 use crate::planted;
 use crate::record::Record;
 use crate::tables::{RowChanges, Rows, TablesError};
@@ -29,7 +30,8 @@ fn node(left: &Hash, right: &Hash) -> Hash {
 /// What a record shows of itself in a receipt, and its leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Leaf {
-    pub(crate) salt: Hash,
+    /// Nothing where it was erased.
+    pub(crate) salt: Option<Hash>,
     pub(crate) record_hash: Hash,
     pub(crate) hash: Hash,
 }
@@ -40,11 +42,15 @@ impl Leaf {
         // A hash of the hash: the frame's own would let whoever has a receipt test guesses of the next record, whose frame
         // holds it.
         let record_hash = Sha256::digest(frame_hash).into();
-        // Records of before there was a salt take one from the chain, which no receipt shows.
-        let salt = record.salt.unwrap_or_else(|| {
-            Sha256::new().chain_update(b"salt").chain_update(frame_hash).finalize().into()
-        });
-        let answer_hash = Sha256::new().chain_update(salt).chain_update(&record.answer).finalize();
+        let (salt, answer_hash) = match &record.salt {
+            Salt::Erased(erased) => (None, erased.answer_hash),
+            Salt::Of(salt) => (Some(*salt), kept::answer_hash(salt, &record.answer)),
+            // Records of before there was a salt take one from the chain, which no receipt shows.
+            Salt::None => {
+                let salt = Sha256::new().chain_update(b"salt").chain_update(frame_hash).finalize().into();
+                (Some(salt), kept::answer_hash(&salt, &record.answer))
+            }
+        };
         let hash = Sha256::new()
             .chain_update([0, ENTRY])
             .chain_update(record.sequence.to_be_bytes())

@@ -55,8 +55,10 @@ pub struct Verification {
     pub corrections: u64,
     /// Quotes that were held to.
     pub holds: u64,
-    /// Persons with at least one record.
+    /// Persons with at least one record that is not erased.
     pub persons: u64,
+    /// Records whose content was erased; their amounts are in the sums.
+    pub erased: u64,
     /// The sum of each posting account over all tenants, cancellations included.
     pub accounts: BTreeMap<Arc<str>, Money>,
     /// What each hospital is owed, by tenant and `fixmedins_code`; sums to the sum of `accounts`.
@@ -225,6 +227,7 @@ struct Fold {
     holds: HoldFold,
     visits: BTreeMap<Visit, u64>,
     persons: BTreeSet<PersonKey>,
+    erased: u64,
     /// The settlements that stand, the latest last, and the accumulators, by each bucket that they touch.
     shelves: BTreeMap<Shelf, (Vec<u64>, Accumulators)>,
     leaves: Leaves,
@@ -278,7 +281,11 @@ impl Fold {
             return Ok(());
         }
         self.post(&record)?;
-        self.persons.insert(record.person.clone());
+        if record.is_erased() {
+            self.erased += 1;
+        } else {
+            self.persons.insert(record.person.clone());
+        }
         for change in &record.accumulators {
             let shelf = shelf_of(&record, Bucket::of(&change.key));
             let (_, accumulators) = self.shelves.entry(shelf).or_default();
@@ -425,6 +432,7 @@ impl Fold {
             corrections: self.corrections,
             holds: self.holds.count(),
             persons: self.persons.len() as u64,
+            erased: self.erased,
             accounts,
             receivables,
             leaves: self.leaves.clone(),

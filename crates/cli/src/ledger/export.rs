@@ -174,6 +174,7 @@ pub(crate) fn json_of(record: &Record) -> Value {
         "tenant": *record.message.tenant,
         "fixmedins_code": *record.message.fixmedins_code,
         "msgid": *record.message.msgid,
+        "erased": record.is_erased(),
         "psn_no": *record.person.psn_no,
         "mdtrt_id": *record.mdtrt_id,
         "booked_at_ms": record.booked_at_ms,

@@ -86,6 +86,7 @@ impl Desk {
                 Refusal::Conflict(difference.unwrap_or_default())
             }
             ReverseError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
+            ReverseError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             ReverseError::OtherPerson => Refusal::OtherPerson,
             ReverseError::OtherKind { stored_kind } => {
                 Refusal::OtherTransaction { infno: infno_of(stored_kind) }
@@ -167,6 +168,7 @@ pub(super) fn told_of_tombstone(
     message: &MessageRecord,
     receipt: Option<v1::Receipt>,
 ) -> Result<v1::QueryByMsgidResponse, Refusal> {
+    // Empty where it was erased: which transaction it named is gone then.
     let reversal: v1::ReverseRequest = decode(&message.request)?;
     Ok(v1::QueryByMsgidResponse {
         outcome: REVERSED.to_owned(),
@@ -180,8 +182,21 @@ pub(super) fn told_of_tombstone(
     })
 }
 
+/// What a query tells of a message whose content was erased: that it was booked, and no more.
+pub(super) fn told_of_erased(message: &MessageRecord) -> v1::QueryByMsgidResponse {
+    v1::QueryByMsgidResponse {
+        outcome: super::BOOKED.to_owned(),
+        infno: infno_of(message.kind).to_owned(),
+        state: "erased".to_owned(),
+        ..Default::default()
+    }
+}
+
 /// What the sender of a message is told that was reversed before it came.
 pub(super) fn refused(message: &MessageRecord) -> Refusal {
+    if message.is_erased {
+        return Refusal::Erased { setl_id: message.receipt.setl_id.to_string() };
+    }
     let reversal: Result<v1::ReverseRequest, Refusal> = decode(&message.request);
     match reversal {
         Ok(reversal) => Refusal::Reversed { msgid: reversal.header.unwrap_or_default().msgid },

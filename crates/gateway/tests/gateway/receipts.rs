@@ -8,12 +8,14 @@ use bedside_claim::Accumulators;
 use bedside_gateway::answer::{self, Booking};
 use bedside_gateway::notary::NotaryError;
 use bedside_gateway::{parse_case, request, v1};
+use bedside_ledger::{PersonKey, erase_persons};
 use bedside_policy::Library;
 use bedside_receipt::{Answer, Continued, PublicKey, Receipt, RollBack, add_up};
 use prost::Message;
+use tonic::Code;
 
 use crate::base::{base, edited};
-use crate::house::House;
+use crate::house::{House, info, reason};
 
 const MSGID: &str = "H33010600001202603101200000001";
 
@@ -142,6 +144,50 @@ async fn a_reversal_has_a_receipt_of_what_came_of_it() {
     let got = house.get(&settlement.setl_id, &settlement.psn_no).await.unwrap();
     assert_eq!((got.state.as_str(), got.settlement.as_ref()), ("reversed", Some(&settlement)));
     file(&settlement, got.receipt).verify(&key).unwrap();
+    house.close().await;
+}
+
+/// The person's data is gone, the msgid stays taken, and the receipt that was given then still proves.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_person_is_not_booked_again_and_her_receipt_still_proves() {
+    let beside = tempfile::tempdir().unwrap();
+    let (mut house, notary) =
+        House::open_notarized(tempfile::tempdir().unwrap(), beside.path()).await.unwrap();
+    let key = notary.public_key();
+    let (settlement, given) = settled(&mut house, "").await;
+    house.reverse("R2", &settlement.psn_no, "M-lost", "2304").await.unwrap();
+    settled(&mut house, &format!("baseinfo.psn_no = P2\nmdtrtinfo.psn_no = P2\n{}", visit(2))).await;
+    notary.close(&house.ledger).unwrap();
+    let (_, folder) = house.end().await;
+    let without = tempfile::tempdir().unwrap();
+    fs::remove_dir(without.path()).unwrap();
+    let person = PersonKey { tenant: "insurer".into(), psn_no: settlement.psn_no.as_str().into() };
+    erase_persons(folder.path(), without.path(), &[person].into(), |_| {}).unwrap();
+
+    let (mut house, _) = House::open_notarized(without, beside.path()).await.unwrap();
+    let check = |status: tonic::Status| {
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "MESSAGE_ERASED"));
+        assert_eq!(info(&status).metadata["setl_id"], settlement.setl_id);
+    };
+    check(house.settle(base()).await.unwrap_err());
+    check(house.settle(edited("feedetail[0].cnt = x")).await.unwrap_err());
+    check(house.reverse("R3", &settlement.psn_no, MSGID, "2304").await.unwrap_err());
+    let late = house.settle(edited("header.msgid = M-lost")).await.unwrap_err();
+    assert_eq!(reason(&late), "MESSAGE_REVERSED");
+    let told = house.query(MSGID).await;
+    assert_eq!(
+        (told.outcome.as_str(), told.infno.as_str(), told.state.as_str()),
+        ("booked", "2304", "erased")
+    );
+    assert_eq!((told.settlement, told.receipt), (None, None));
+    assert_eq!(house.query("M-lost").await.state, "tombstone");
+    let got = house.get(&settlement.setl_id, &settlement.psn_no).await.unwrap_err();
+    assert_eq!(reason(&got), "SETTLEMENT_NOT_FOUND");
+
+    given.verify(&key).unwrap();
+    let asked = house.query_knowing("M2", "1").await;
+    let later = file(&asked.settlement.unwrap(), asked.receipt);
+    assert_eq!(given.continued_by(&later, &key), Ok(Continued::Proved));
     house.close().await;
 }
 

@@ -16,6 +16,7 @@ use super::{Group, check_decision};
 use crate::booking::{self, contradiction};
 use crate::correction::{Correction, NetChange, Turn, Version, difference, sum};
 use crate::event::{Assigned, Committed, Decision, MessageKind, PersonKey, setl_id_of};
+use crate::kept::Salt;
 use crate::outcome::{CorrectError, SettleError};
 use crate::planted;
 use crate::readjudication::{
@@ -87,7 +88,7 @@ impl Group<'_> {
             accumulators: Vec::new(),
             bill: Vec::new(),
             part: None,
-            salt: None,
+            salt: Salt::None,
             request: event.request,
             answer: Arc::from(answer),
         })?;

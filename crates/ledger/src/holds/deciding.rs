@@ -10,6 +10,7 @@ use super::{Ended, Ending, Held, HoldEvent, HoldTerms, Quote, fold, hold_id_of, 
 use crate::booking::{self, BookingError};
 use crate::committer::{Group, check_changes};
 use crate::event::{Assigned, Committed, MessageKey, MessageKind, PersonKey, SettleEvent, setl_id_of};
+use crate::kept::Salt;
 use crate::outcome::{ReverseError, SettleError, Unusable};
 use crate::record::{Entry, Record};
 use crate::seen::Seen;
@@ -109,7 +110,7 @@ impl Group<'_> {
             answer: Arc::from(quote.answer),
             bill: event.bill,
             part: None,
-            salt: None,
+            salt: Salt::None,
         })
         .map_err(SettleError::from)
     }

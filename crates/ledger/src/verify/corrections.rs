@@ -221,6 +221,7 @@ mod tests {
     use super::*;
     use crate::correction::NetChange;
     use crate::event::MessageKey;
+    use crate::kept::Salt;
     use crate::record::Entry;
     use bedside_claim::Measure;
 
@@ -256,7 +257,7 @@ mod tests {
             answer: Arc::from([]),
             bill: Vec::new(),
             part: None,
-            salt: None,
+            salt: Salt::None,
         }
     }
 

@@ -1,0 +1,175 @@
+//! What stays of a record whose content is erased, and what of a payload enters the hash of its frame.
+//!
+//! A record of version 4 enters it in two parts: what is kept for ever, and the hash of the whole payload, which ends with a
+//! random salt. An erased record is the first part and the second's hash: the chain and the tree hold with it as before,
+//! no amount in it can be changed, and nothing is left to test a guess of the rest against. It must not know who asks.
+//! Invariant: a record and what is left of it have one imprint and one leaf.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use bedside_claim::{AccumulatorChange, Money, Owner};
+
+use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
+use crate::event::{MessageKey, PersonKey};
+use crate::frame::Hash;
+use crate::record::{
+    Entry, Record, VERSION, decode_changes, decode_plain_entry, decode_postings, encode_changes,
+    encode_postings,
+};
+use crate::stay::StayPart;
+
+/// The version byte of an erased record's payload.
+pub(crate) const ERASED: u8 = 0x84;
+
+/// In the place of an entry of which nothing is kept.
+const OTHER: u8 = 0;
+
+/// What hides the content of a record behind the hashes that others see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Salt {
+    /// Nothing: records of before version 4.
+    None,
+    /// Random bytes.
+    Of([u8; 32]),
+    /// The content was erased, and its salt with it.
+    Erased(Erased),
+}
+
+/// What stands for an erased content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// The salted hash of its answer, which is in its leaf.
+    pub answer_hash: [u8; 32],
+    /// The hash of its payload, salt and all.
+    pub content_hash: [u8; 32],
+}
+
+/// The hash of an answer as leaves hold it.
+pub(crate) fn answer_hash(salt: &Hash, answer: &[u8]) -> Hash {
+    Sha256::new().chain_update(salt).chain_update(answer).finalize().into()
+}
+
+/// What enters the hash of a frame for its payload; nothing for one of before version 4, which enters byte by byte.
+pub(crate) fn imprint(sequence: u64, payload: &[u8]) -> Option<Hash> {
+    if !matches!(payload.first(), Some(&(VERSION | ERASED))) {
+        return None;
+    }
+    // Whoever reads the record is told what is malformed in it.
+    let record = Record::decode(sequence, payload).ok()?;
+    let content_hash = match record.salt {
+        Salt::Erased(erased) => erased.content_hash,
+        Salt::None | Salt::Of(_) => Sha256::digest(payload).into(),
+    };
+    let kept = Sha256::digest(kept(&record).ok()?);
+    Some(Sha256::new().chain_update(kept).chain_update(content_hash).finalize().into())
+}
+
+/// Whether all fields of the entry are kept. The fields of the others speak of persons, and none of them is.
+fn is_plain(entry: &Entry) -> bool {
+    match entry {
+        Entry::Settlement | Entry::Cancellation { .. } | Entry::Reversal { .. } | Entry::Tombstone { .. } => {
+            true
+        }
+        Entry::Stay(_) | Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. } => false,
+    }
+}
+
+/// What is left of a record; nothing of one of before version 4, whose frame holds every byte of it, nor of one that
+/// cannot be folded without its entry.
+pub(crate) fn erase(record: &Record, payload: &[u8]) -> Result<Option<Vec<u8>>, TooLarge> {
+    match &record.salt {
+        _ if !is_plain(&record.entry) => Ok(None),
+        Salt::None => Ok(None),
+        Salt::Erased(_) => Ok(Some(payload.to_vec())),
+        Salt::Of(_) => encode_with(record, &Sha256::digest(payload).into()).map(Some),
+    }
+}
+
+/// The payload of an erased record.
+pub(crate) fn encode(record: &Record, erased: &Erased) -> Result<Vec<u8>, TooLarge> {
+    encode_with(record, &erased.content_hash)
+}
+
+fn encode_with(record: &Record, content_hash: &Hash) -> Result<Vec<u8>, TooLarge> {
+    let mut out = Encoder::with(ERASED);
+    out.raw(&kept(record)?);
+    out.raw(content_hash);
+    Ok(out.finish())
+}
+
+/// Nothing of the person: the message, the amounts and who bears them, and what a family has used up together.
+fn kept(record: &Record) -> Result<Vec<u8>, TooLarge> {
+    let mut out = Encoder::default();
+    if is_plain(&record.entry) {
+        record.encode_entry(VERSION, &mut out)?;
+    } else {
+        out.u8(OTHER);
+    }
+    out.i64(record.booked_at_ms);
+    out.i16(record.benefit_year);
+    out.i64(record.medfee_sumamt.units());
+    out.text("tenant", &record.message.tenant)?;
+    out.text("fixmedins_code", &record.message.fixmedins_code)?;
+    out.text("msgid", &record.message.msgid)?;
+    out.text("tenant", &record.person.tenant)?;
+    encode_postings(&mut out, &record.postings)?;
+    let is_of_family = |change: &&AccumulatorChange| change.key.owner != Owner::Person;
+    let of_families: Vec<_> = record.accumulators.iter().filter(is_of_family).cloned().collect();
+    encode_changes(&mut out, &of_families)?;
+    out.raw(&match &record.salt {
+        Salt::Of(salt) => answer_hash(salt, &record.answer),
+        Salt::Erased(erased) => erased.answer_hash,
+        // Never written into a frame: only what has a salt is kept apart.
+        Salt::None => answer_hash(&[0; 32], &record.answer),
+    });
+    Ok(out.finish())
+}
+
+/// The rest of an erased record's payload, behind its version. In the place of person and visit stands a name that no
+/// request can have, one for a settlement and what undoes it, so that orders and visits are folded as ever.
+pub(crate) fn decode(sequence: u64, mut input: Decoder<'_>) -> Result<Record, Malformed> {
+    let code = input.u8("entry")?;
+    let entry = decode_plain_entry(&mut input, code)?;
+    let part = if entry.has_part() { StayPart::decode(&mut input)? } else { None };
+    let booked_at_ms = input.i64("booked_at_ms")?;
+    let benefit_year = input.i16("benefit_year")?;
+    let medfee_sumamt = Money::from_units(input.i64("medfee_sumamt")?);
+    let message = MessageKey {
+        tenant: input.text("tenant")?,
+        fixmedins_code: input.text("fixmedins_code")?,
+        msgid: input.text("msgid")?,
+    };
+    let tenant = input.text("tenant")?;
+    let postings = decode_postings(&mut input)?;
+    let accumulators = decode_changes(&mut input)?;
+    if accumulators.iter().any(|it| it.key.owner == Owner::Person) {
+        return Err(Malformed("accumulators"));
+    }
+    let erased =
+        Erased { answer_hash: input.array("answer_hash")?, content_hash: input.array("content_hash")? };
+    input.end("record")?;
+    let name: Arc<str> = format!("<erased {}>", entry.undoes().unwrap_or(sequence)).into();
+    let mdtrt_id = match entry {
+        Entry::Tombstone { .. } => Arc::from(""),
+        _ => Arc::clone(&name),
+    };
+    Ok(Record {
+        sequence,
+        entry,
+        message,
+        person: PersonKey { tenant, psn_no: name },
+        mdtrt_id,
+        booked_at_ms,
+        benefit_year,
+        medfee_sumamt,
+        postings,
+        accumulators,
+        request: Vec::new(),
+        answer: Arc::from([]),
+        bill: Vec::new(),
+        part,
+        salt: Salt::Erased(erased),
+    })
+}

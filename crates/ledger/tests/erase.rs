@@ -1,0 +1,293 @@
+//! Erasing persons: what is gone, what still proves itself, and what can be booked behind it.
+
+// Amounts are in fen, grouped as yuan and fen; test support is not a test to the lint.
+#![allow(clippy::inconsistent_digit_grouping, clippy::unwrap_used, clippy::panic)]
+
+mod hospital;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::fs;
+use std::path::Path;
+
+use bedside_claim::{AccumulatorChange, AccumulatorKey, Accumulators, Measure, Money, Owner, Term};
+use bedside_ledger::*;
+use bedside_receipt::{Entry as Leaf, answer_hash, merkle};
+use hospital::*;
+
+const ALICE: &str = "330100197001011234";
+const BOB: &str = "330100198002022345";
+const CAROL: &str = "330100199003033456";
+
+fn small(dir: &Path) -> Ledger {
+    Ledger::open(LedgerConfig { segment_bytes: 4096, ..config(dir) }).unwrap()
+}
+
+fn family_key() -> AccumulatorKey {
+    AccumulatorKey {
+        owner: Owner::Family("F1".into()),
+        term: Term::Lifetime,
+        ..AccumulatorKey::of_year(2026, "zj/demo".into(), "family".into(), Measure::Paid)
+    }
+}
+
+/// Half up to the person's cap, and one yuan more of what the family has used up.
+fn with_family(fen: i64) -> impl Fn(&Seen, &Assigned) -> Result<Decision, Infallible> + Send + 'static {
+    let half = halves(2026, fen);
+    move |seen, assigned| {
+        let mut decision = half(seen, assigned)?;
+        let before = seen.booked.get(&family_key());
+        let after = Money::from_units(before.units() + 1_00);
+        decision.accumulators.push(AccumulatorChange { key: family_key(), before, after });
+        Ok(decision)
+    }
+}
+
+fn of_family(ledger: &Ledger, msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> String {
+    let event = SettleEvent { family_no: Some("F1".into()), ..settle_event(msgid, psn_no, mdtrt_id, fen) };
+    ledger.settle(event, with_family(fen)).unwrap().receipt().setl_id.to_string()
+}
+
+/// Three persons, two of them one family: settlements, a cancellation, a reversal, tombstones.
+fn book(ledger: &Ledger) {
+    for round in 0..8 {
+        for psn_no in [ALICE, BOB, CAROL] {
+            let id = format!("{round}-{}", &psn_no[6..10]);
+            let setl_id = match psn_no {
+                CAROL => settle(ledger, &id, psn_no, &format!("visit-{id}"), 9_00),
+                _ => of_family(ledger, &id, psn_no, &format!("visit-{id}"), 9_00),
+            };
+            match round {
+                2 => drop(cancel(ledger, &format!("c{id}"), psn_no, &setl_id).unwrap()),
+                4 => drop(reverse(ledger, &format!("r{id}"), psn_no, &id).unwrap()),
+                6 => drop(reverse(ledger, &format!("r{id}"), psn_no, &format!("never-{id}")).unwrap()),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn persons(numbers: &[&str]) -> BTreeSet<PersonKey> {
+    numbers.iter().map(|psn_no| person(psn_no)).collect()
+}
+
+fn erase(from: &Path, to: &Path, numbers: &[&str]) -> Result<Erasure, EraseError> {
+    erase_persons(from, to, &persons(numbers), |_| {})
+}
+
+/// Whether a text stands anywhere in the files of a folder.
+fn is_found(text: &str, folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| match path.is_dir() {
+        true => is_found(text, &path),
+        false => fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()),
+    })
+}
+
+/// Each person's records, and the receipt of each record.
+fn all(ledger: &Ledger) -> (BTreeMap<String, Vec<Record>>, BTreeMap<u64, Evidence>) {
+    let size = ledger.tree().unwrap().size;
+    let (mut records, mut evidence) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
+    for item in ledger.records() {
+        let record = item.unwrap().1;
+        if let Some(found) = ledger.evidence(&record.message, size).unwrap() {
+            evidence.insert(record.sequence, found);
+        }
+        records.entry(record.person.psn_no.to_string()).or_default().push(record);
+    }
+    (records, evidence)
+}
+
+#[test]
+fn the_content_is_gone_and_everything_else_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = small(&from);
+    book(&ledger);
+    let (tree, before) = (ledger.tree().unwrap(), ledger.verify().unwrap());
+    let (records, receipts) = all(&ledger);
+    let family = ledger.accumulators_with_family(&person(BOB), "F1").unwrap();
+    assert!(matches!(erase(&from, &to, &[ALICE]), Err(EraseError::Live)));
+    drop(ledger);
+
+    let count = records[ALICE].len() as u64;
+    assert_eq!(erase(&from, &to, &[ALICE]).unwrap().erased, count);
+    let ledger = small(&to);
+    let after = ledger.verify().unwrap();
+    assert_eq!((after.erased, after.persons), (count, 2));
+    assert_eq!(Verification { erased: 0, persons: 3, ..after }, before, "chain, tree, counts and all sums");
+    assert_eq!(ledger.tree().unwrap(), tree);
+
+    // nothing of her is in any file: neither number, nor visit, nor what she asked and was answered
+    let of_alice = &records[ALICE];
+    for text in [ALICE, "visit-0-1970", &String::from_utf8(of_alice[0].request.clone()).unwrap()] {
+        assert!(is_found(text, &from) && !is_found(text, &to), "{text}");
+    }
+    assert!(is_found(BOB, &to));
+    let (now, receipts_now) = all(&ledger);
+    assert_eq!((&now[BOB], &now[CAROL]), (&records[BOB], &records[CAROL]));
+    for record in now.values().flatten().filter(|record| record.is_erased()) {
+        let was = of_alice.iter().find(|it| it.sequence == record.sequence).unwrap();
+        assert_eq!(
+            (&record.message, &record.entry, &record.postings),
+            (&was.message, &was.entry, &was.postings)
+        );
+        assert_eq!((record.request.len(), record.answer.len()), (0, 0));
+        assert!(record.accumulators.iter().all(|it| it.key == family_key()));
+    }
+    assert_eq!(ledger.accumulators_with_family(&person(BOB), "F1").unwrap(), family);
+    assert_eq!(ledger.accumulators(&person(ALICE)).unwrap(), Accumulators::default());
+
+    // whoever has a receipt can still prove it, hers too; new ones of hers there are none
+    for (sequence, receipt) in &receipts {
+        let record = records.values().flatten().find(|it| it.sequence == *sequence).unwrap();
+        let entry = Leaf {
+            sequence: *sequence,
+            booked_at_ms: receipt.booked_at_ms,
+            answer_hash: answer_hash(&receipt.salt, &record.answer),
+            record_hash: receipt.record_hash,
+        };
+        let leaf = merkle::leaf_hash(&entry.encode());
+        assert!(merkle::includes(&tree.root, tree.size, sequence - 1, &leaf, &receipt.inclusion));
+        let kept = (&*record.person.psn_no != ALICE).then_some(receipt);
+        assert_eq!(receipts_now.get(sequence), kept);
+    }
+}
+
+#[test]
+fn an_erased_message_is_never_booked_again_and_booking_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to, further) = (dir.path().join("from"), dir.path().join("to"), dir.path().join("further"));
+    let ledger = small(&from);
+    book(&ledger);
+    drop(ledger);
+    erase(&from, &to, &[ALICE]).unwrap();
+    let ledger = small(&to);
+    let again = ledger.settle(settle_event("0-1970", ALICE, "visit-0-1970", 9_00), halves(2026, 9_00));
+    assert!(
+        matches!(&again, Err(SettleError::Erased { setl_id }) if &**setl_id == "S0000000000000001"),
+        "{again:?}"
+    );
+    let empty = SettleEvent { request: Vec::new(), ..settle_event("0-1970", ALICE, "v", 1) };
+    assert!(matches!(ledger.settle(empty, halves(2026, 1)), Err(SettleError::Erased { .. })));
+    let other = ledger.cancel(cancel_event("c2-1970", ALICE, "S0000000000000007"), agree);
+    assert!(matches!(other, Err(CancelError::Erased { .. })), "{other:?}");
+    let undone = reverse(&ledger, "r-new", ALICE, "0-1970");
+    assert!(matches!(undone, Err(ReverseError::Erased { .. })), "{undone:?}");
+    assert!(matches!(cancel(&ledger, "c-new", ALICE, "S0000000000000001"), Err(CancelError::NotFound)));
+    let pretended = cancel(&ledger, "c-new", "<erased 1>", "S0000000000000001");
+    assert!(pretended.is_err(), "{pretended:?}");
+    // what she barred stays barred
+    let late = ledger.settle(settle_event("never-6-1970", ALICE, "v", 1_00), halves(2026, 1_00));
+    assert!(matches!(late, Err(SettleError::Reversed { .. })), "{late:?}");
+    assert!(ledger.message(&message("0-1970")).unwrap().is_some_and(|message| message.is_erased));
+    assert_eq!(ledger.settlement("zj", "S0000000000000001").unwrap(), None);
+
+    // the family goes on where it stood, behind her settlements too
+    let booked = of_family(&ledger, "new", BOB, "visit-new", 3_00);
+    cancel(&ledger, "c-bob", BOB, &booked).unwrap();
+    of_family(&ledger, "new2", BOB, "visit-new", 3_00);
+    let (tree, verified) = (ledger.tree().unwrap(), ledger.verify().unwrap());
+    drop(ledger);
+    fs::remove_dir_all(to.join("tables")).unwrap();
+    let ledger = small(&to);
+    assert_eq!((ledger.tree().unwrap(), ledger.verify().unwrap()), (tree, verified));
+    drop(ledger);
+
+    // another one is erased from what is left, and a backup of that is the same ledger
+    erase(&to, &further, &[BOB]).unwrap();
+    let copied = copy_ledger(&further, &dir.path().join("backup"), Point::End, |_| {}).unwrap();
+    let ledger = small(&dir.path().join("backup"));
+    assert_eq!((ledger.tree().unwrap(), ledger.verify().unwrap().hash), (tree, copied.hash));
+    assert!(!is_found(BOB, &further));
+}
+
+#[test]
+fn no_amount_of_an_erased_record_can_be_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = small(&from);
+    book(&ledger);
+    drop(ledger);
+    erase(&from, &to, &[ALICE]).unwrap();
+    let file = to.join("journal/0000000001.journal");
+    let whole = fs::read(&file).unwrap();
+    let seed = u32::from_le_bytes(whole[60..64].try_into().unwrap());
+    // The first record is hers and is erased: every byte behind the head, its checksum mended each time.
+    let end = 64 + 52 + u32::from_le_bytes(whole[64..68].try_into().unwrap()) as usize;
+    assert_eq!(whole[64 + 52], 0x84);
+    for at in 64 + 52..end {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        let crc = crc32c::crc32c_append(crc32c::crc32c_append(seed, &bytes[64..68]), &bytes[72..end]);
+        bytes[68..72].copy_from_slice(&crc.to_le_bytes());
+        fs::write(&file, bytes).unwrap();
+        assert!(verify_journal(&to, |_| {}).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn nobody_is_erased_by_halves() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = small(&from);
+    book(&ledger);
+    drop(ledger);
+    let unknown = erase(&from, &to, &[ALICE, "nobody"]);
+    assert!(matches!(unknown, Err(EraseError::NotFound { count: 1 })), "{unknown:?}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    // of a release that hashed every byte
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/ledgers/v2");
+    let too_old = erase(&old, &to, &["3301000"]);
+    assert!(matches!(too_old, Err(EraseError::NotErasable { sequence: 1, .. })), "{too_old:?}");
+    assert!(!to.exists());
+}
+
+/// What other records say of a person, and what cannot be folded without its content, keeps all of it where it is.
+#[test]
+fn whoever_is_named_elsewhere_or_has_held_is_not_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = small(&from);
+    book(&ledger);
+    let row = RegisterRow {
+        register: 1,
+        subject: CAROL.into(),
+        item: "insured".into(),
+        span: bedside_claim::Span { from: None, until: None },
+        content: b"yes".to_vec(),
+    };
+    let event = RegisterEvent {
+        message: MessageKey { tenant: "zj".into(), fixmedins_code: "".into(), msgid: "chunk".into() },
+        booked_at_ms: 1_780_000_000_000,
+        request: Vec::new(),
+        rows: vec![row],
+    };
+    ledger.register(event).unwrap();
+    let event = HoldEvent {
+        message: message("hold"),
+        person: person(BOB),
+        family_no: None,
+        mdtrt_id: "visit-held".into(),
+        until_ms: 1_780_000_900_000,
+        booked_at_ms: 1_780_000_000_000,
+        request: b"hold".to_vec(),
+        bill: Vec::new(),
+    };
+    let quote = |_: &Seen, _: &Assigned| {
+        Ok::<_, Infallible>(Quote { accumulators: Vec::new(), answer: b"quoted".to_vec() })
+    };
+    ledger.hold(event, quote).unwrap();
+    let records = ledger.verify().unwrap().records;
+    drop(ledger);
+    let named = erase(&from, &to, &[CAROL]);
+    assert!(
+        matches!(named, Err(EraseError::StillNamed { sequence, .. }) if sequence == records - 1),
+        "{named:?}"
+    );
+    let held = erase(&from, &to, &[BOB]);
+    assert!(matches!(held, Err(EraseError::NotErasable { sequence, .. }) if sequence == records), "{held:?}");
+    assert!(!to.exists());
+    erase(&from, &to, &[ALICE]).unwrap();
+    assert_eq!(small(&to).verify().unwrap().holds, 1);
+}

@@ -19,6 +19,10 @@ pub fn settlement_of(record: &Record) -> Result<Option<v1::Settlement>, DecodeEr
         Entry::Settlement | Entry::Cancellation { .. } => v1::Settlement::decode(answer).map(Some),
         Entry::Reversal { .. } => Ok(v1::ReverseResponse::decode(answer)?.settlement),
         Entry::Hold(_) => Ok(v1::PreSettleResponse::decode(answer)?.settlement),
-        Entry::Tombstone { .. } | Entry::Stay(_) | Entry::Correction(_) | Entry::Register { .. } => Ok(None),
+        Entry::Tombstone { .. }
+        | Entry::Stay(_)
+        | Entry::Correction(_)
+        | Entry::Register { .. }
+        | Entry::Erased { .. } => Ok(None),
     }
 }

@@ -174,6 +174,8 @@ pub(crate) fn changes_of(
             holds::fold::settled(rows, record, &mut changes)?;
         }
         Entry::Cancellation { of } => undone(rows, record, *of, Undoing::Cancellation, &mut changes)?,
+        // The hold that it released is erased too.
+        Entry::Reversal { of } if record.is_erased() && settlement(rows, *of)?.is_none() => {}
         Entry::Reversal { of } if settlement(rows, *of)?.is_none() => {
             holds::fold::released(rows, record, *of, &mut changes)?;
         }
@@ -187,7 +189,7 @@ pub(crate) fn changes_of(
         Entry::Correction(correction) => {
             reorder::corrected(rows, record, correction, position, &mut changes)?;
         }
-        Entry::Tombstone { .. } => {}
+        Entry::Tombstone { .. } | Entry::Erased { .. } => {}
         Entry::Register { rows: brought } => register::changes(rows, record, brought, &mut changes)?,
         Entry::Stay(change) => stays::moved(rows, record, change, position, &mut changes)?,
     }
@@ -217,7 +219,7 @@ fn settled(
     if record.part != Some(StayPart::MidStay) {
         changes.insert(visit_row_key(record)?, Some(encode_visit(record.sequence)));
     }
-    if let Some(part) = record.part {
+    if let Some(part) = record.part.filter(|_| !record.is_erased()) {
         stays::settled(rows, record, part, changes)?;
     }
     let mut buckets = changed_buckets(rows, record)?;
@@ -250,7 +252,7 @@ fn undone(
     if record.part != Some(StayPart::MidStay) && !planted::is("cancel-keeps-visit") {
         changes.insert(visit_row_key(record)?, None);
     }
-    if let Some(part) = record.part {
+    if let Some(part) = record.part.filter(|_| !record.is_erased()) {
         stays::unsettled(rows, record, (of, part), changes)?;
     }
     for (bucket, standing) in &mut buckets {

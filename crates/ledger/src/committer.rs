@@ -25,7 +25,7 @@ use crate::kept::Salt;
 use crate::outcome::{CancelError, RegisterError, ReverseError, SettleError, Stopped};
 use crate::planted;
 use crate::record::{Entry, Record};
-use crate::register::{self, RegisterEvent, Registered};
+use crate::register::{self, RecordedRow, RegisterEvent, Registered};
 use crate::rows::SettlementRow;
 use crate::seal;
 use crate::seen::Seen;
@@ -337,6 +337,8 @@ impl Group<'_> {
             return Err(RegisterError::DiskNearlyFull);
         }
         let count = rows.len();
+        let salted = |(index, row)| RecordedRow::Whole { row, salt: self.store.row_salt(sequence, index) };
+        let rows = (0..).zip(rows).map(salted).collect();
         let nobody = PersonKey { tenant: Arc::clone(&message.tenant), psn_no: Arc::from("") };
         let record = Record {
             sequence,

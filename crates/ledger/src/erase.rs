@@ -6,6 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, BuildError};
 
 use crate::codec::TooLarge;
 use crate::copy::{Copied, CopyError, Point, whole_or_nothing, write_copy};
@@ -13,7 +16,7 @@ use crate::event::PersonKey;
 use crate::kept;
 use crate::open::OpenError;
 use crate::progress::Progress;
-use crate::record::Record;
+use crate::record::{Entry, Record};
 use crate::segments::Frame;
 use crate::source::Source;
 
@@ -42,7 +45,7 @@ pub enum EraseError {
         count: usize,
     },
     /// A record of one of the persons cannot be erased: it is of before payload version 4, when every byte of it entered
-    /// the hash chain, or it is a hold or a correction, which cannot be folded without what it says.
+    /// the hash chain, or it is a correction, which cannot be folded without what it says.
     #[error("record {sequence} in segment {segment} cannot be erased by this release; nothing was erased")]
     NotErasable {
         /// The record.
@@ -50,7 +53,7 @@ pub enum EraseError {
         /// Its segment.
         segment: u64,
     },
-    /// Another record names one of the persons: rows of a register, a correction, the bill of a relative.
+    /// Another record of the tenant names one of the persons: a correction, the bill of a relative.
     #[error(
         "record {sequence} in segment {segment} is not of these persons and names one of them; nothing was erased"
     )]
@@ -60,6 +63,9 @@ pub enum EraseError {
         /// Its segment.
         segment: u64,
     },
+    /// More persons than one run takes: hundreds of millions.
+    #[error("too many persons at once: {0}")]
+    TooMany(BuildError),
     /// What is left of a record does not fit.
     #[error("record {sequence}: {source}")]
     TooLarge {
@@ -76,7 +82,8 @@ impl From<OpenError> for EraseError {
     }
 }
 
-/// Copies the ledger in `from`, which must be at rest, to `to`, without the content of these persons' records.
+/// Copies the ledger in `from`, which must be at rest, to `to`, without the content of these persons' records, and without
+/// the rows about them in the register of persons, which has that number.
 ///
 /// # Errors
 /// See [`EraseError`].
@@ -84,8 +91,12 @@ pub fn erase_persons(
     from: &Path,
     to: &Path,
     persons: &BTreeSet<PersonKey>,
+    register: u8,
     mut progress: impl FnMut(Progress),
 ) -> Result<Erasure, EraseError> {
+    let names =
+        AhoCorasick::new(persons.iter().map(|person| &*person.psn_no)).map_err(EraseError::TooMany)?;
+    let tenants: BTreeSet<&str> = persons.iter().map(|person| &*person.tenant).collect();
     let source = Source::open(from)?;
     if source.is_live() {
         return Err(EraseError::Live);
@@ -94,16 +105,24 @@ pub fn erase_persons(
     let mut erased = 0;
     let copied = whole_or_nothing(to, |unfinished| {
         let mut change = |frame: &Frame, record: &Record| {
-            if !persons.contains(&record.person) {
-                let (sequence, segment) = (record.sequence, frame.position.segment);
-                return match persons.iter().any(|person| names(&frame.payload, &person.psn_no)) {
-                    true => Err(EraseError::StillNamed { sequence, segment }),
-                    false => Ok(None),
-                };
+            let (sequence, segment) = (record.sequence, frame.position.segment);
+            if persons.contains(&record.person) {
+                missing.remove(&record.person);
+                erased += 1;
+                return left_of(frame, record).map(Some);
             }
-            missing.remove(&record.person);
-            erased += 1;
-            left_of(frame, record).map(Some)
+            let too_large = |source| EraseError::TooLarge { sequence, source };
+            let rows = without_rows(record, register, &mut |person| {
+                missing.remove(person);
+                persons.contains(person)
+            });
+            let left = rows.and_then(|rows| rows.map(|it| it.encode()).transpose()).map_err(too_large)?;
+            erased += u64::from(left.is_some());
+            let is_of_them = tenants.contains(&*record.message.tenant);
+            if is_of_them && names.is_match(left.as_ref().unwrap_or(&frame.payload)) {
+                return Err(EraseError::StillNamed { sequence, segment });
+            }
+            Ok(left)
         };
         let copied = write_copy(&source, unfinished, Point::End, &mut change, &mut progress)?;
         match missing.len() {
@@ -122,6 +141,21 @@ fn left_of(frame: &Frame, record: &Record) -> Result<Vec<u8>, EraseError> {
     left.ok_or(EraseError::NotErasable { sequence, segment })
 }
 
-fn names(payload: &[u8], psn_no: &str) -> bool {
-    payload.windows(psn_no.len().max(1)).any(|window| window == psn_no.as_bytes())
+/// A record of register rows without those about some persons; nothing where it has none of them.
+fn without_rows(
+    record: &Record,
+    register: u8,
+    is_going: &mut impl FnMut(&PersonKey) -> bool,
+) -> Result<Option<Record>, TooLarge> {
+    let Entry::Register { rows } = &record.entry else { return Ok(None) };
+    let mut left = Vec::with_capacity(rows.len());
+    for row in rows {
+        let about = row.row().filter(|row| row.register == register);
+        let goes = about.is_some_and(|row| {
+            let psn_no = Arc::clone(&row.subject);
+            is_going(&PersonKey { tenant: Arc::clone(&record.message.tenant), psn_no })
+        });
+        left.push(if goes { row.erased()? } else { row.clone() });
+    }
+    Ok((left != *rows).then(|| Record { entry: Entry::Register { rows: left }, ..record.clone() }))
 }

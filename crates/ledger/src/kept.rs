@@ -2,7 +2,8 @@
 //!
 //! A record of version 4 enters it in two parts: what is kept for ever, and the hash of the whole payload, which ends with a
 //! random salt. An erased record is the first part and the second's hash: the chain and the tree hold with it as before,
-//! no amount in it can be changed, and nothing is left to test a guess of the rest against. It must not know who asks.
+//! no amount in it can be changed, and nothing is left to test a guess of the rest against. Rows of registers, of which one
+//! record has those of many persons, enter it by the hash of each and are erased one by one. It must not know who asks.
 //! Invariant: a record and what is left of it have one imprint and one leaf.
 
 use std::sync::Arc;
@@ -12,19 +13,17 @@ use sha2::{Digest, Sha256};
 use bedside_claim::{AccumulatorChange, Money, Owner};
 
 use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
-use crate::event::{MessageKey, PersonKey};
+use crate::event::{MessageKey, MessageKind, PersonKey};
 use crate::frame::Hash;
 use crate::record::{
-    Entry, Record, VERSION, decode_changes, decode_plain_entry, decode_postings, encode_changes,
-    encode_postings,
+    CORRECTION, Entry, HOLD, REGISTER, Record, STAY, VERSION, decode_changes, decode_plain_entry,
+    decode_postings, encode_changes, encode_postings,
 };
-use crate::stay::StayPart;
+use crate::register::RowForm;
+use crate::stay::{StayKind, StayPart};
 
 /// The version byte of an erased record's payload.
 pub(crate) const ERASED: u8 = 0x84;
-
-/// In the place of an entry of which nothing is kept.
-const OTHER: u8 = 0;
 
 /// What hides the content of a record behind the hashes that others see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,30 +59,26 @@ pub(crate) fn imprint(sequence: u64, payload: &[u8]) -> Option<Hash> {
     let record = Record::decode(sequence, payload).ok()?;
     let content_hash = match record.salt {
         Salt::Erased(erased) => erased.content_hash,
-        Salt::None | Salt::Of(_) => Sha256::digest(payload).into(),
+        Salt::None | Salt::Of(_) => content_hash(&record, payload).ok()?,
     };
     let kept = Sha256::digest(kept(&record).ok()?);
     Some(Sha256::new().chain_update(kept).chain_update(content_hash).finalize().into())
 }
 
-/// Whether all fields of the entry are kept. The fields of the others speak of persons, and none of them is.
-fn is_plain(entry: &Entry) -> bool {
-    match entry {
-        Entry::Settlement | Entry::Cancellation { .. } | Entry::Reversal { .. } | Entry::Tombstone { .. } => {
-            true
-        }
-        Entry::Stay(_) | Entry::Hold(_) | Entry::Correction(_) | Entry::Register { .. } => false,
-    }
+fn content_hash(record: &Record, payload: &[u8]) -> Result<Hash, TooLarge> {
+    Ok(match &record.entry {
+        Entry::Register { .. } => Sha256::digest(record.write(VERSION, RowForm::Hashes)?).into(),
+        _ => Sha256::digest(payload).into(),
+    })
 }
 
-/// What is left of a record; nothing of one of before version 4, whose frame holds every byte of it, nor of one that
-/// cannot be folded without its entry.
+/// What is left of a record; nothing of one of before version 4, whose frame holds every byte of it, nor of a correction,
+/// which cannot be folded without its versions, nor of register rows, which are erased one by one.
 pub(crate) fn erase(record: &Record, payload: &[u8]) -> Result<Option<Vec<u8>>, TooLarge> {
-    match &record.salt {
-        _ if !is_plain(&record.entry) => Ok(None),
-        Salt::None => Ok(None),
-        Salt::Erased(_) => Ok(Some(payload.to_vec())),
-        Salt::Of(_) => encode_with(record, &Sha256::digest(payload).into()).map(Some),
+    match (&record.entry, &record.salt) {
+        (Entry::Correction(_) | Entry::Register { .. }, _) | (_, Salt::None) => Ok(None),
+        (_, Salt::Erased(_)) => Ok(Some(payload.to_vec())),
+        (_, Salt::Of(_)) => encode_with(record, &content_hash(record, payload)?).map(Some),
     }
 }
 
@@ -102,10 +97,14 @@ fn encode_with(record: &Record, content_hash: &Hash) -> Result<Vec<u8>, TooLarge
 /// Nothing of the person: the message, the amounts and who bears them, and what a family has used up together.
 fn kept(record: &Record) -> Result<Vec<u8>, TooLarge> {
     let mut out = Encoder::default();
-    if is_plain(&record.entry) {
-        record.encode_entry(VERSION, &mut out)?;
-    } else {
-        out.u8(OTHER);
+    match &record.entry {
+        Entry::Settlement | Entry::Cancellation { .. } | Entry::Reversal { .. } | Entry::Tombstone { .. } => {
+            record.encode_entry(VERSION, &mut out)?;
+        }
+        // Of the others no field but what the call asked for: they speak of the person.
+        Entry::Stay(_) | Entry::Hold(_) | Entry::Erased { .. } => encode_kind(&mut out, record.kind()),
+        Entry::Correction(_) => out.u8(CORRECTION),
+        Entry::Register { .. } => out.u8(REGISTER),
     }
     out.i64(record.booked_at_ms);
     out.i16(record.benefit_year);
@@ -127,11 +126,42 @@ fn kept(record: &Record) -> Result<Vec<u8>, TooLarge> {
     Ok(out.finish())
 }
 
+/// In the place of a stay's kind: the call took another one back.
+const TAKES_BACK: u8 = 0;
+
+fn encode_kind(out: &mut Encoder, kind: MessageKind) {
+    match kind {
+        MessageKind::Hold => out.u8(HOLD),
+        MessageKind::Stay(kind) => {
+            out.u8(STAY);
+            out.u8(kind.number());
+        }
+        _ => {
+            out.u8(STAY);
+            out.u8(TAKES_BACK);
+        }
+    }
+}
+
+fn decode_kind(input: &mut Decoder<'_>, code: u8) -> Result<MessageKind, Malformed> {
+    if code == HOLD {
+        return Ok(MessageKind::Hold);
+    }
+    match input.u8("kind")? {
+        TAKES_BACK => Ok(MessageKind::Reverse),
+        number => StayKind::from_number(number).map(MessageKind::Stay).ok_or(Malformed("kind")),
+    }
+}
+
 /// The rest of an erased record's payload, behind its version. In the place of person and visit stands a name that no
 /// request can have, one for a settlement and what undoes it, so that orders and visits are folded as ever.
 pub(crate) fn decode(sequence: u64, mut input: Decoder<'_>) -> Result<Record, Malformed> {
     let code = input.u8("entry")?;
-    let entry = decode_plain_entry(&mut input, code)?;
+    let entry = match code {
+        REGISTER => return Record::decode_rows_left(sequence, input),
+        STAY | HOLD => Entry::Erased { kind: decode_kind(&mut input, code)? },
+        _ => decode_plain_entry(&mut input, code)?,
+    };
     let part = if entry.has_part() { StayPart::decode(&mut input)? } else { None };
     let booked_at_ms = input.i64("booked_at_ms")?;
     let benefit_year = input.i16("benefit_year")?;
@@ -152,7 +182,7 @@ pub(crate) fn decode(sequence: u64, mut input: Decoder<'_>) -> Result<Record, Ma
     input.end("record")?;
     let name: Arc<str> = format!("<erased {}>", entry.undoes().unwrap_or(sequence)).into();
     let mdtrt_id = match entry {
-        Entry::Tombstone { .. } => Arc::from(""),
+        Entry::Tombstone { .. } | Entry::Erased { .. } => Arc::from(""),
         _ => Arc::clone(&name),
     };
     Ok(Record {

@@ -126,7 +126,9 @@ pub use readjudication::{
     ChangedSettlement, CorrectEvent, Corrected, Effect, Facts, Readjudication, Run, Service, Standing,
 };
 pub use record::{Entry, PAYLOAD_BYTES_MAX, Record};
-pub use register::{CONTENT_BYTES_MAX, RegisterEvent, RegisterRow, Registered, StandingRow};
+pub use register::{
+    CONTENT_BYTES_MAX, ROW_SALT_BYTES, RecordedRow, RegisterEvent, RegisterRow, Registered, StandingRow,
+};
 pub use scan::{Records, read_journal};
 pub use seen::{Reserved, Seen};
 pub use segments::{Damage, ReadError};

@@ -134,7 +134,7 @@ impl Record {
             },
             Entry::Hold(_) => &[Node::Held],
             Entry::Correction(_) => &[Node::Corrected],
-            Entry::Tombstone { .. } | Entry::Register { .. } => &[],
+            Entry::Tombstone { .. } | Entry::Register { .. } | Entry::Erased { .. } => &[],
         }
     }
 }

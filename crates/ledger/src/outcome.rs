@@ -327,6 +327,12 @@ pub enum CorrectError<E> {
         /// Its content.
         stored_request: Vec<u8>,
     },
+    /// The message is booked and its content was erased since: nobody can tell any more whether this is the same.
+    #[error("the message is booked by `{setl_id}`, whose content was erased")]
+    Erased {
+        /// What it booked.
+        setl_id: Arc<str>,
+    },
     /// The message was reversed before it arrived, and is refused for ever.
     #[error("the message was reversed by `{by}`")]
     Reversed {

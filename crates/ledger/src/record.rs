@@ -16,7 +16,7 @@ use crate::event::{
 };
 use crate::holds::{HoldTerms, hold_id_of};
 use crate::kept::{self, ERASED, Salt};
-use crate::register::{RegisterRow, decode_rows, encode_rows};
+use crate::register::{self, RecordedRow, RowForm, decode_rows, decode_rows_left, encode_rows};
 use crate::stay::{StayChange, StayPart};
 
 /// The longest payload of a record, in bytes: 64 MiB, an upload stream's limit.
@@ -33,10 +33,10 @@ const SETTLEMENT: u8 = 1;
 const CANCELLATION: u8 = 2;
 const REVERSAL: u8 = 3;
 const TOMBSTONE: u8 = 4;
-const STAY: u8 = 5;
-const HOLD: u8 = 6;
-const CORRECTION: u8 = 7;
-const REGISTER: u8 = 8;
+pub(crate) const STAY: u8 = 5;
+pub(crate) const HOLD: u8 = 6;
+pub(crate) const CORRECTION: u8 = 7;
+pub(crate) const REGISTER: u8 = 8;
 
 /// What kind of fact a record is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,12 @@ pub enum Entry {
     /// Books nothing: rows of registers that an import brought.
     Register {
         /// The rows, in the order in which they count; none of them says what stood already.
-        rows: Vec<RegisterRow>,
+        rows: Vec<RecordedRow>,
+    },
+    /// A call of a stay or a hold whose content was erased: moves, reserves and books nothing.
+    Erased {
+        /// What the call asked for.
+        kind: MessageKind,
     },
 }
 
@@ -83,7 +88,8 @@ impl Entry {
             | Entry::Stay(_)
             | Entry::Hold(_)
             | Entry::Correction(_)
-            | Entry::Register { .. } => None,
+            | Entry::Register { .. }
+            | Entry::Erased { .. } => None,
         }
     }
 }
@@ -185,6 +191,7 @@ impl Record {
             Entry::Hold(_) => MessageKind::Hold,
             Entry::Correction(_) => MessageKind::Correct,
             Entry::Register { .. } => MessageKind::Register,
+            Entry::Erased { kind } => kind,
         }
     }
 
@@ -268,9 +275,22 @@ impl Record {
         if let Salt::Erased(erased) = &self.salt {
             return kept::encode(self, erased);
         }
-        let version = self.version();
+        match &self.entry {
+            Entry::Register { rows } if register::has_erased(rows) => self.write(ERASED, RowForm::Left),
+            _ => self.write(self.version(), RowForm::Whole),
+        }
+    }
+
+    /// The payload with the rows of a register in some form.
+    pub(crate) fn write(&self, version: u8, form: RowForm) -> Result<Vec<u8>, TooLarge> {
         let mut out = Encoder::with(version);
-        self.encode_entry(version, &mut out)?;
+        match &self.entry {
+            Entry::Register { rows } => {
+                out.u8(REGISTER);
+                encode_rows(&mut out, rows, form)?;
+            }
+            _ => self.encode_entry(version, &mut out)?,
+        }
         out.i64(self.booked_at_ms);
         out.i16(self.benefit_year);
         out.i64(self.medfee_sumamt.units());
@@ -331,10 +351,8 @@ impl Record {
                 out.u8(CORRECTION);
                 correction.encode(out)?;
             }
-            Entry::Register { rows } => {
-                out.u8(REGISTER);
-                encode_rows(out, rows)?;
-            }
+            // Nothing of theirs: rows have forms, see `write`; what was erased is told by `kept.rs`.
+            Entry::Register { .. } | Entry::Erased { .. } => {}
         }
         if version == VERSION && self.entry.has_part() {
             StayPart::encode(self.part, out);
@@ -349,7 +367,7 @@ impl Record {
     pub(crate) fn decode(sequence: u64, payload: &[u8]) -> Result<Record, Malformed> {
         let mut input = Decoder::of(payload);
         let version = input.u8("version")?;
-        let decode_key: fn(&mut Decoder<'_>) -> Result<AccumulatorKey, Malformed> = match version {
+        let decode_key: DecodeKey = match version {
             ERASED => return kept::decode(sequence, input),
             VERSION | VERSION_OF_REVERSALS | VERSION_OF_BUCKETS => decode_key,
             VERSION_OF_YEARS => decode_key_of_year,
@@ -362,6 +380,21 @@ impl Record {
             | (VERSION_OF_REVERSALS, REVERSAL | TOMBSTONE) => decode_entry(&mut input, code)?,
             _ => return Err(Malformed("entry")),
         };
+        Record::decode_behind(sequence, version, (entry, decode_key), input)
+    }
+
+    /// The record of register rows some of which were erased.
+    pub(crate) fn decode_rows_left(sequence: u64, mut input: Decoder<'_>) -> Result<Record, Malformed> {
+        let entry = Entry::Register { rows: decode_rows_left(&mut input)? };
+        Record::decode_behind(sequence, VERSION, (entry, decode_key), input)
+    }
+
+    fn decode_behind(
+        sequence: u64,
+        version: u8,
+        (entry, decode_key): (Entry, DecodeKey),
+        mut input: Decoder<'_>,
+    ) -> Result<Record, Malformed> {
         let has_part = version == VERSION && entry.has_part();
         let part = if has_part { StayPart::decode(&mut input)? } else { None };
         let booked_at_ms = input.i64("booked_at_ms")?;
@@ -402,6 +435,9 @@ impl Record {
         })
     }
 }
+
+/// Of the keys of accumulators, which an early version spelt otherwise.
+type DecodeKey = fn(&mut Decoder<'_>) -> Result<AccumulatorKey, Malformed>;
 
 fn decode_entry(input: &mut Decoder<'_>, code: u8) -> Result<Entry, Malformed> {
     match code {
@@ -460,7 +496,7 @@ pub(crate) fn decode_changes(input: &mut Decoder<'_>) -> Result<Vec<AccumulatorC
 
 fn decode_changes_by(
     input: &mut Decoder<'_>,
-    decode_key: fn(&mut Decoder<'_>) -> Result<AccumulatorKey, Malformed>,
+    decode_key: DecodeKey,
 ) -> Result<Vec<AccumulatorChange>, Malformed> {
     // the key of either version and two amounts
     let count = input.count("accumulators", KEY_BYTES_MIN.min(KEY_OF_YEAR_BYTES_MIN) + 16)?;
@@ -595,6 +631,7 @@ pub(crate) fn decode_term(input: &mut Decoder<'_>) -> Result<Term, Malformed> {
 mod tests {
     use super::*;
     use crate::correction::{NetChange, Turn};
+    use crate::register::RegisterRow;
     use crate::stay::{StayKind, StayLine};
     use bedside_claim::Span;
     use proptest::prelude::*;
@@ -647,6 +684,11 @@ mod tests {
         }
     }
 
+    fn recorded() -> impl Strategy<Value = RecordedRow> {
+        let whole = (row(), any::<[u8; 16]>()).prop_map(|(row, salt)| RecordedRow::Whole { row, salt });
+        prop_oneof![4 => whole, 1 => any::<[u8; 32]>().prop_map(|hash| RecordedRow::Erased { hash })]
+    }
+
     fn row() -> impl Strategy<Value = RegisterRow> {
         let from = proptest::option::of((1900i16..2100, 1i8..=12, 1i8..=28));
         (any::<u8>(), text(), text(), from, any::<bool>(), proptest::collection::vec(any::<u8>(), 0..20))
@@ -664,7 +706,7 @@ mod tests {
             any::<u64>().prop_map(|of| Entry::Reversal { of }),
             text().prop_map(|omsgid| Entry::Tombstone { omsgid }),
             correction().prop_map(|correction| Entry::Correction(Box::new(correction))),
-            proptest::collection::vec(row(), 0..4).prop_map(|rows| Entry::Register { rows }),
+            proptest::collection::vec(recorded(), 0..4).prop_map(|rows| Entry::Register { rows }),
             terms().prop_map(|terms| Entry::Hold(Box::new(terms))),
             stay_change().prop_map(Entry::Stay),
         ]
@@ -781,10 +823,8 @@ mod tests {
             let payload = record.encode().unwrap();
             prop_assert_eq!(kept::imprint(1, &payload).is_some(), record.salt != Salt::None);
             let Some(left) = kept::erase(&record, &payload).unwrap() else {
-                let is_plain = record.entry == Entry::Settlement
-                    || record.entry.undoes().is_some()
-                    || record.bars().is_some();
-                prop_assert!(record.salt == Salt::None || !is_plain);
+                let stays = matches!(record.entry, Entry::Correction(_) | Entry::Register { .. });
+                prop_assert!(record.salt == Salt::None || stays);
                 return Ok(());
             };
             let erased = Record::decode(record.sequence, &left).unwrap();
@@ -792,6 +832,16 @@ mod tests {
             prop_assert_eq!(kept::imprint(record.sequence, &left), kept::imprint(record.sequence, &payload));
             prop_assert_eq!(kept::erase(&erased, &left).unwrap(), Some(left));
             prop_assert!(erased.is_erased() && erased.postings == record.postings);
+        }
+
+        #[test]
+        fn a_record_without_some_rows_has_its_imprint(record in record(), rows in proptest::collection::vec(recorded(), 1..6), going in any::<u8>()) {
+            let whole = Record { entry: Entry::Register { rows: rows.clone() }, salt: Salt::Of([7; 32]), part: None, ..record };
+            let left = rows.iter().enumerate().map(|(at, row)| if going >> at & 1 == 1 { row.erased().unwrap() } else { row.clone() });
+            let left = Record { entry: Entry::Register { rows: left.collect() }, ..whole.clone() };
+            let (whole, bytes) = (whole.encode().unwrap(), left.encode().unwrap());
+            prop_assert_eq!(kept::imprint(1, &bytes), kept::imprint(1, &whole));
+            prop_assert_eq!(Record::decode(left.sequence, &bytes).unwrap(), left);
         }
 
         #[test]

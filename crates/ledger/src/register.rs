@@ -11,10 +11,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use bedside_claim::{Date, Span};
+use sha2::{Digest, Sha256};
 
 use crate::booking::BookingError;
 use crate::codec::{Decoder, Encoder, Malformed, TEXT_BYTES_MAX, TooLarge, check_text};
 use crate::event::{MessageKey, Receipt};
+use crate::frame::Hash;
 use crate::record::Record;
 use crate::rows::{ROW_BYTES_MAX, VERSION, version};
 use crate::tables::{RowChanges, Rows, TablesError};
@@ -86,14 +88,114 @@ impl fmt::Debug for RegisterRow {
     }
 }
 
-pub(crate) fn encode_rows(out: &mut Encoder, rows: &[RegisterRow]) -> Result<(), TooLarge> {
-    out.length("rows", rows.len())?;
-    rows.iter().try_for_each(|row| row.encode(out))
+/// A row as a record has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordedRow {
+    /// With a salt of its own, because a row is erased alone.
+    Whole {
+        /// What it says.
+        row: RegisterRow,
+        /// Random bytes.
+        salt: [u8; ROW_SALT_BYTES],
+    },
+    /// What is left of a row that was erased.
+    Erased {
+        /// The hash of its bytes, salt and all.
+        hash: [u8; 32],
+    },
 }
 
-pub(crate) fn decode_rows(input: &mut Decoder<'_>) -> Result<Vec<RegisterRow>, Malformed> {
-    let count = input.count("rows", RegisterRow::BYTES_MIN)?;
-    (0..count).map(|_| RegisterRow::decode(input)).collect()
+/// Bytes of a row's salt.
+pub const ROW_SALT_BYTES: usize = 16;
+
+impl RecordedRow {
+    /// What it says, where that was not erased.
+    pub fn row(&self) -> Option<&RegisterRow> {
+        match self {
+            RecordedRow::Whole { row, .. } => Some(row),
+            RecordedRow::Erased { .. } => None,
+        }
+    }
+
+    /// What is left of it once it is erased.
+    pub(crate) fn erased(&self) -> Result<RecordedRow, TooLarge> {
+        Ok(RecordedRow::Erased { hash: self.hash()? })
+    }
+
+    fn hash(&self) -> Result<Hash, TooLarge> {
+        match self {
+            RecordedRow::Erased { hash } => Ok(*hash),
+            RecordedRow::Whole { .. } => {
+                let mut out = Encoder::default();
+                self.encode_whole(&mut out)?;
+                Ok(Sha256::digest(out.finish()).into())
+            }
+        }
+    }
+
+    fn encode_whole(&self, out: &mut Encoder) -> Result<(), TooLarge> {
+        let RecordedRow::Whole { row, salt } = self else { return Ok(()) };
+        row.encode(out)?;
+        out.raw(salt);
+        Ok(())
+    }
+
+    fn decode_whole(input: &mut Decoder<'_>) -> Result<RecordedRow, Malformed> {
+        Ok(RecordedRow::Whole { row: RegisterRow::decode(input)?, salt: input.array("salt")? })
+    }
+}
+
+/// How the rows of a record are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowForm {
+    /// Each whole.
+    Whole,
+    /// Each behind a byte that says whether it is whole.
+    Left,
+    /// The hash of each, which is the same whether it is erased or not.
+    Hashes,
+}
+
+pub(crate) fn has_erased(rows: &[RecordedRow]) -> bool {
+    rows.iter().any(|row| row.row().is_none())
+}
+
+pub(crate) fn encode_rows(out: &mut Encoder, rows: &[RecordedRow], form: RowForm) -> Result<(), TooLarge> {
+    out.length("rows", rows.len())?;
+    for row in rows {
+        match (form, row) {
+            (RowForm::Whole, _) => row.encode_whole(out)?,
+            (RowForm::Left, RecordedRow::Whole { .. }) => {
+                out.u8(1);
+                row.encode_whole(out)?;
+            }
+            (RowForm::Left, RecordedRow::Erased { hash }) => {
+                out.u8(0);
+                out.raw(hash);
+            }
+            (RowForm::Hashes, _) => out.raw(&row.hash()?),
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn decode_rows(input: &mut Decoder<'_>) -> Result<Vec<RecordedRow>, Malformed> {
+    let count = input.count("rows", RegisterRow::BYTES_MIN + ROW_SALT_BYTES)?;
+    (0..count).map(|_| RecordedRow::decode_whole(input)).collect()
+}
+
+/// The rows of a record some of which were erased.
+pub(crate) fn decode_rows_left(input: &mut Decoder<'_>) -> Result<Vec<RecordedRow>, Malformed> {
+    let count = input.count("rows", 1 + RegisterRow::BYTES_MIN + ROW_SALT_BYTES)?;
+    let mut rows = Vec::with_capacity(count);
+    for _ in 0..count {
+        rows.push(match input.u8("row")? {
+            0 => RecordedRow::Erased { hash: input.array("hash")? },
+            1 => RecordedRow::decode_whole(input)?,
+            _ => return Err(Malformed("row")),
+        });
+    }
+    if has_erased(&rows) { Ok(rows) } else { Err(Malformed("rows")) }
 }
 
 fn has_days(span: Span) -> bool {
@@ -314,11 +416,11 @@ pub(crate) fn news(
 pub(crate) fn changes(
     rows: &impl Rows,
     record: &Record,
-    brought: &[RegisterRow],
+    brought: &[RecordedRow],
     changes: &mut RowChanges,
 ) -> Result<(), BookingError> {
     let mut subjects = Subjects::of(&record.message.tenant);
-    for row in brought {
+    for row in brought.iter().filter_map(RecordedRow::row) {
         subjects.get(rows, row)?.take(row, record.sequence);
     }
     for subject in subjects.loaded.into_values() {

@@ -9,6 +9,8 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
+use crate::register::ROW_SALT_BYTES;
+
 /// See the module.
 #[derive(Clone)]
 pub(crate) struct Salts([u8; 32]);
@@ -26,6 +28,17 @@ impl Salts {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(io::Error::other)?;
         Ok(Salts(secret))
+    }
+
+    /// The salt of a row of a record's, which that of the record does not tell.
+    pub(crate) fn of_row(&self, sequence: u64, index: u32) -> [u8; ROW_SALT_BYTES] {
+        let salt: [u8; 32] = Sha256::new()
+            .chain_update(self.0)
+            .chain_update(sequence.to_le_bytes())
+            .chain_update(index.to_le_bytes())
+            .finalize()
+            .into();
+        std::array::from_fn(|at| salt[at])
     }
 
     /// The salt of a record.

@@ -12,6 +12,7 @@ mod memory;
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
 use crate::record::Record;
+use crate::register::ROW_SALT_BYTES;
 use crate::segments::ReadError;
 use crate::shared::Shared;
 use crate::tables::{RowChanges, Rows, TablesError};
@@ -23,6 +24,9 @@ pub(crate) trait Store: Rows {
 
     /// The salt of the record that will have that sequence.
     fn salt(&self, sequence: u64) -> [u8; 32];
+
+    /// The salt of a row of that record, by its place among the rows.
+    fn row_salt(&self, sequence: u64, index: u32) -> [u8; ROW_SALT_BYTES];
 
     /// The record of that sequence, which a row says lies at that position.
     fn record(&self, position: Position, sequence: u64) -> Result<Record, ReadError>;
@@ -64,6 +68,10 @@ impl Store for DiskStore<'_> {
 
     fn salt(&self, sequence: u64) -> [u8; 32] {
         self.shared.salts.of(sequence)
+    }
+
+    fn row_salt(&self, sequence: u64, index: u32) -> [u8; ROW_SALT_BYTES] {
+        self.shared.salts.of_row(sequence, index)
     }
 
     fn record(&self, position: Position, sequence: u64) -> Result<Record, ReadError> {

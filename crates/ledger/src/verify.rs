@@ -21,6 +21,7 @@ use crate::holds::proof::HoldFold;
 use crate::open::OpenError;
 use crate::progress::Progress;
 use crate::record::{Entry, Record};
+use crate::register;
 use crate::rows::{Bucket, BucketRow, MessageRow, SettlementRow, Undoing};
 use crate::scan::{Place, Scanner};
 use crate::segments::{Damage, Frame, ReadError, damaged};
@@ -277,6 +278,7 @@ impl Fold {
                 return Err(Broken::RegisterBooks);
             }
             self.imports += 1;
+            self.erased += u64::from(register::has_erased(rows));
             self.registers.add(&record, rows);
             return Ok(());
         }
@@ -302,6 +304,8 @@ impl Fold {
                 }
                 self.holds.settle(&record)?;
                 let fits = match record.part {
+                    // Its calls are erased too.
+                    Some(_) if record.is_erased() => true,
                     Some(part) => self.stays.settled(&record, part),
                     None => self.stays.is_free(&record),
                 };
@@ -323,13 +327,20 @@ impl Fold {
                 );
             }
             Entry::Reversal { of } if self.holds.has(*of) => self.holds.release(&record, *of)?,
+            // It released a hold that is erased too.
+            Entry::Reversal { of } if record.is_erased() && !self.settlements.contains_key(of) => {
+                if !moves_nothing(&record) {
+                    return Err(Broken::CancelsNothing);
+                }
+            }
             Entry::Cancellation { of } | Entry::Reversal { of } => {
                 let folded = self.settlements.get_mut(of).ok_or(Broken::CancelsNothing)?;
                 let is_visit = record.part != Some(StayPart::MidStay);
                 if folded.undone.is_some() || (is_visit && self.visits.remove(&visit) != Some(*of)) {
                     return Err(Broken::CancelsNothing);
                 }
-                if record.part.is_some_and(|part| !self.stays.unsettled(&record, *of, part)) {
+                let part = record.part.filter(|_| !record.is_erased());
+                if part.is_some_and(|part| !self.stays.unsettled(&record, *of, part)) {
                     return Err(Broken::Stay);
                 }
                 if !mirrors(&record, &folded.record) {
@@ -352,14 +363,13 @@ impl Fold {
                 }
             }
             Entry::Stay(change) => {
-                let books = record.medfee_sumamt != Money::ZERO
-                    || !record.postings.is_empty()
-                    || !record.accumulators.is_empty();
-                if books || !self.stays.call(&record, change, position) {
+                if !moves_nothing(&record) || !self.stays.call(&record, change, position) {
                     return Err(Broken::Stay);
                 }
                 self.stay_calls += 1;
             }
+            Entry::Erased { .. } if books_nothing(&record) => {}
+            Entry::Erased { .. } => return Err(Broken::Stay),
             Entry::Tombstone { omsgid } => self.bar(&record, omsgid, position)?,
             Entry::Hold(terms) => {
                 if self.visits.contains_key(&visit) {
@@ -513,10 +523,11 @@ impl Folded {
 }
 
 fn books_nothing(record: &Record) -> bool {
-    record.medfee_sumamt == Money::ZERO
-        && (record.benefit_year, &*record.mdtrt_id) == (0, "")
-        && record.postings.is_empty()
-        && record.accumulators.is_empty()
+    (record.benefit_year, &*record.mdtrt_id) == (0, "") && moves_nothing(record)
+}
+
+fn moves_nothing(record: &Record) -> bool {
+    record.medfee_sumamt == Money::ZERO && record.postings.is_empty() && record.accumulators.is_empty()
 }
 
 fn buckets(record: &Record) -> BTreeSet<Bucket> {

@@ -5,7 +5,7 @@
 
 mod hospital;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
@@ -65,22 +65,6 @@ fn book(ledger: &Ledger) {
             }
         }
     }
-}
-
-fn persons(numbers: &[&str]) -> BTreeSet<PersonKey> {
-    numbers.iter().map(|psn_no| person(psn_no)).collect()
-}
-
-fn erase(from: &Path, to: &Path, numbers: &[&str]) -> Result<Erasure, EraseError> {
-    erase_persons(from, to, &persons(numbers), |_| {})
-}
-
-/// Whether a text stands anywhere in the files of a folder.
-fn is_found(text: &str, folder: &Path) -> bool {
-    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| match path.is_dir() {
-        true => is_found(text, &path),
-        false => fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()),
-    })
 }
 
 /// Each person's records, and the receipt of each record.
@@ -243,51 +227,163 @@ fn nobody_is_erased_by_halves() {
     assert!(!to.exists());
 }
 
-/// What other records say of a person, and what cannot be folded without its content, keeps all of it where it is.
+fn row(register: u8, subject: &str, content: &str) -> RegisterRow {
+    let span = bedside_claim::Span { from: None, until: None };
+    RegisterRow { register, subject: subject.into(), item: "insured".into(), span, content: content.into() }
+}
+
+fn import(ledger: &Ledger, msgid: &str, rows: Vec<RegisterRow>) {
+    let event = RegisterEvent {
+        message: MessageKey { tenant: "zj".into(), fixmedins_code: "".into(), msgid: msgid.into() },
+        booked_at_ms: 1_780_000_000_000,
+        request: msgid.into(),
+        rows,
+    };
+    ledger.register(event).unwrap();
+}
+
+fn says(ledger: &Ledger, register: u8, subject: &str) -> Vec<Vec<u8>> {
+    let rows = ledger.standing_rows("zj", register, subject).unwrap();
+    rows.into_iter().map(|row| row.content).collect()
+}
+
+/// A chunk of a register has rows of many persons: hers go, and the others prove what they proved.
 #[test]
-fn whoever_is_named_elsewhere_or_has_held_is_not_erased() {
+fn rows_of_a_register_are_erased_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to, further) = (dir.path().join("from"), dir.path().join("to"), dir.path().join("further"));
+    let ledger = small(&from);
+    import(
+        &ledger,
+        "one",
+        vec![row(1, ALICE, "alice"), row(1, BOB, "bob"), row(2, ALICE, "a hospital of that name")],
+    );
+    book(&ledger);
+    import(&ledger, "two", vec![row(1, BOB, "bob again"), row(1, CAROL, "carol")]);
+    let (tree, receipts) = (ledger.tree().unwrap(), all(&ledger).1);
+    drop(ledger);
+
+    // whoever is named in a row that is not about her is not erased by halves
+    let named = erase(&from, &to, &[ALICE]);
+    assert!(matches!(named, Err(EraseError::StillNamed { sequence: 1, .. })), "{named:?}");
+    erase(&from, &to, &[CAROL]).unwrap();
+    assert!(!is_found(CAROL, &to) && !is_found("carol", &to) && is_found("bob again", &to));
+    let ledger = small(&to);
+    assert_eq!((ledger.tree().unwrap(), ledger.verify().unwrap().imports), (tree, 2));
+    assert_eq!(says(&ledger, 1, CAROL), Vec::<Vec<u8>>::new());
+    assert_eq!(
+        (says(&ledger, 1, BOB), says(&ledger, 1, ALICE)),
+        (vec![b"bob again".to_vec()], vec![b"alice".to_vec()])
+    );
+    let last = tree.size;
+    assert_eq!(all(&ledger).1.get(&last), receipts.get(&last), "the receipt of a chunk that lost a row");
+    // the tables made again, the chunk imported again, a second person erased from what is left
+    drop(ledger);
+    fs::remove_dir_all(to.join("tables")).unwrap();
+    let ledger = small(&to);
+    assert_eq!(ledger.tree().unwrap(), tree);
+    import(&ledger, "three", vec![row(1, CAROL, "carol is insured again")]);
+    assert_eq!(says(&ledger, 1, CAROL).len(), 1);
+    drop(ledger);
+    erase(&to, &further, &[BOB, CAROL]).unwrap();
+    assert!(!is_found(CAROL, &further) && !is_found(BOB, &further) && is_found(ALICE, &further));
+    small(&further).verify().unwrap();
+}
+
+/// A person without any record but rows of a register.
+#[test]
+fn whoever_never_was_ill_is_erased_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = small(&from);
+    import(&ledger, "one", vec![row(1, ALICE, "alice"), row(1, BOB, "bob")]);
+    drop(ledger);
+    assert_eq!(erase(&from, &to, &[ALICE]).unwrap().erased, 1);
+    assert!(!is_found(ALICE, &to) && is_found(BOB, &to));
+    assert_eq!(small(&to).verify().unwrap().erased, 1);
+}
+
+/// What other records say of a person, and corrections, keep all of it where it is.
+#[test]
+fn whoever_is_named_elsewhere_is_not_erased() {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     let ledger = small(&from);
     book(&ledger);
-    let row = RegisterRow {
-        register: 1,
-        subject: CAROL.into(),
-        item: "insured".into(),
-        span: bedside_claim::Span { from: None, until: None },
-        content: b"yes".to_vec(),
+    let event = settle_event("names", BOB, "visit-names", 1_00);
+    let request = format!("the bill of {BOB}, whose mother is {ALICE}").into_bytes();
+    ledger.settle(SettleEvent { request, ..event }, halves(2026, 1_00)).unwrap();
+    let records = ledger.verify().unwrap().records;
+    drop(ledger);
+    let named = erase(&from, &to, &[ALICE]);
+    assert!(
+        matches!(named, Err(EraseError::StillNamed { sequence, .. }) if sequence == records),
+        "{named:?}"
+    );
+    assert!(!to.exists());
+    erase(&from, &to, &[ALICE, BOB]).unwrap();
+    assert_eq!(small(&to).verify().unwrap().persons, 1);
+}
+
+/// A stay and a hold of hers go like all else, and their messages stay used up.
+#[test]
+fn stays_and_holds_are_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = small(&from);
+    let call = |msgid: &str, kind, request: &str, lines: StayLines| {
+        let event = StayEvent {
+            message: message(msgid),
+            person: person(ALICE),
+            mdtrt_id: Some("visit-stay".into()),
+            kind,
+            lines,
+            version: None,
+            booked_at_ms: 1_780_000_000_000,
+            request: request.into(),
+        };
+        ledger.stay(event, |_| Ok::<_, Infallible>(b"taken".to_vec()))
     };
-    let event = RegisterEvent {
-        message: MessageKey { tenant: "zj".into(), fixmedins_code: "".into(), msgid: "chunk".into() },
-        booked_at_ms: 1_780_000_000_000,
-        request: Vec::new(),
-        rows: vec![row],
-    };
-    ledger.register(event).unwrap();
+    let none = || StayLines::These(Vec::new());
+    call("admit", StayKind::Admit, "admitted", none()).unwrap();
+    let line = StayLine { feedetl_sn: "line-of-hers".into(), refunds: None };
+    call("fees", StayKind::FeesIn, "her fees", StayLines::These(vec![line])).unwrap();
     let event = HoldEvent {
         message: message("hold"),
-        person: person(BOB),
+        person: person(ALICE),
         family_no: None,
         mdtrt_id: "visit-held".into(),
         until_ms: 1_780_000_900_000,
         booked_at_ms: 1_780_000_000_000,
-        request: b"hold".to_vec(),
+        request: b"her quote".to_vec(),
         bill: Vec::new(),
     };
     let quote = |_: &Seen, _: &Assigned| {
         Ok::<_, Infallible>(Quote { accumulators: Vec::new(), answer: b"quoted".to_vec() })
     };
-    ledger.hold(event, quote).unwrap();
-    let records = ledger.verify().unwrap().records;
+    ledger.hold(event.clone(), quote).unwrap();
+    ledger.reverse(reverse_event("release", ALICE, "hold", MessageKind::Hold), undo_or_bar).unwrap();
+    let (tree, before) = (ledger.tree().unwrap(), ledger.verify().unwrap());
+    assert_eq!((before.stay_calls, before.holds), (2, 1));
     drop(ledger);
-    let named = erase(&from, &to, &[CAROL]);
-    assert!(
-        matches!(named, Err(EraseError::StillNamed { sequence, .. }) if sequence == records - 1),
-        "{named:?}"
-    );
-    let held = erase(&from, &to, &[BOB]);
-    assert!(matches!(held, Err(EraseError::NotErasable { sequence, .. }) if sequence == records), "{held:?}");
-    assert!(!to.exists());
     erase(&from, &to, &[ALICE]).unwrap();
-    assert_eq!(small(&to).verify().unwrap().holds, 1);
+    for text in [ALICE, "visit-stay", "line-of-hers", "visit-held", "her quote", "her fees"] {
+        assert!(is_found(text, &from) && !is_found(text, &to), "{text}");
+    }
+    let ledger = small(&to);
+    let after = ledger.verify().unwrap();
+    assert_eq!((after.erased, after.stay_calls, after.holds, after.hash), (4, 0, 0, before.hash));
+    assert_eq!(ledger.tree().unwrap(), tree);
+    let again = ledger.hold(event, quote);
+    assert!(matches!(again, Err(SettleError::Erased { .. })), "{again:?}");
+    for (msgid, kind) in [
+        ("hold", MessageKind::Hold),
+        ("release", MessageKind::Reverse),
+        ("fees", MessageKind::Stay(StayKind::FeesIn)),
+    ] {
+        let stored = ledger.message(&message(msgid)).unwrap().unwrap();
+        assert!(stored.is_erased && stored.kind == kind, "{msgid}");
+        let undone = ledger.reverse(reverse_event(&format!("r-{msgid}"), ALICE, msgid, kind), undo_or_bar);
+        assert!(matches!(undone, Err(ReverseError::Erased { .. })), "{undone:?}");
+    }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Money, Owner};
 use bedside_ledger::*;
-use hospital::{agree, cancel_event, config, message, paid_key, person, reverse_event, undo_or_bar};
+use hospital::{agree, cancel_event, config, erases, message, paid_key, person, reverse_event, undo_or_bar};
 use proptest::prelude::*;
 
 const CAP: i64 = 1_000;
@@ -247,7 +247,7 @@ impl House {
         let event = SettleEvent {
             stay: None,
             message: message(&self.msgid()),
-            person: person(&format!("p{}", person_of(visit))),
+            person: person(&format!("psn-no-{}", person_of(visit))),
             family_no: House::family(visit),
             hold_id: within.map(|hold| format!("H{:016}", hold.id).into()),
             mdtrt_id: format!("v{visit}").into(),
@@ -289,7 +289,7 @@ impl House {
         let msgid = self.msgid();
         let event = HoldEvent {
             message: message(&msgid),
-            person: person(&format!("p{}", person_of(visit))),
+            person: person(&format!("psn-no-{}", person_of(visit))),
             family_no: House::family(visit),
             mdtrt_id: format!("v{visit}").into(),
             until_ms: now + span,
@@ -317,7 +317,7 @@ impl House {
     }
 
     fn cancel(&mut self, settled: &Settled) -> String {
-        let psn_no = format!("p{}", person_of(settled.visit));
+        let psn_no = format!("psn-no-{}", person_of(settled.visit));
         let event = cancel_event(&self.msgid(), &psn_no, &format!("S{:016}", settled.id));
         match self.ledger.cancel(event, agree) {
             Ok(committed) => format!("{} undoes", committed.receipt().sequence),
@@ -328,7 +328,7 @@ impl House {
     }
 
     fn release(&mut self, hold: &HeldBy, omsgid: &str) -> String {
-        let psn_no = format!("p{}", person_of(hold.visit));
+        let psn_no = format!("psn-no-{}", person_of(hold.visit));
         let event = reverse_event(&self.msgid(), &psn_no, omsgid, MessageKind::Hold);
         match self.ledger.reverse(event, undo_or_bar) {
             Ok(committed) => format!("{} releases", committed.receipt().sequence),
@@ -367,7 +367,7 @@ fn check_promises(model: &Model, ledger: &Ledger) {
         assert!(own <= CAP, "person {number} is promised {own}");
         let family = House::family(number);
         let seen = ledger
-            .seen(&person(&format!("p{number}")), family.as_ref(), &message(""), "no visit", model.now)
+            .seen(&person(&format!("psn-no-{number}")), family.as_ref(), &message(""), "no visit", model.now)
             .unwrap();
         let counted_with = seen.accumulators().unwrap();
         assert_eq!(counted_with.get(&paid_key(2026)).units(), own);
@@ -432,5 +432,8 @@ proptest! {
         }
         let verification = house.ledger.verify().unwrap();
         prop_assert_eq!((verification.records, verification.holds), (model.records, model.holds.len() as u64));
+        let House { dir, ledger, .. } = house;
+        drop(ledger);
+        erases(dir.path(), "psn-no-0", "psn-no-1", config);
     }
 }

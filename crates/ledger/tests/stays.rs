@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bedside_ledger::*;
-use hospital::{agree, config, halves, person, reverse_event, undo_or_bar};
+use hospital::{agree, config, erases, halves, person, reverse_event, undo_or_bar};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ proptest! {
                     let lines = if is_of_lines { asked.collect() } else { Vec::new() };
                     let event = StayEvent {
                         message: key(hospital, msgid),
-                        person: person(&format!("p{who}")),
+                        person: person(&format!("psn-no-{who}")),
                         mdtrt_id: Some(number_of(stay)),
                         kind,
                         request: lines.iter().fold(format!("{kind:?}"), |text, line| format!("{text} {}", line.feedetl_sn)).into_bytes(),
@@ -221,7 +221,7 @@ proptest! {
                 Step::WithdrawAll { hospital, person: who, stay } => {
                     let event = StayEvent {
                         message: key(hospital, msgid),
-                        person: person(&format!("p{who}")),
+                        person: person(&format!("psn-no-{who}")),
                         mdtrt_id: Some(number_of(stay)),
                         kind: StayKind::FeesOut,
                         lines: StayLines::AllUnsettled,
@@ -245,7 +245,7 @@ proptest! {
                     let event = SettleEvent {
                         hold_id: None,
                         message: key(hospital, msgid),
-                        person: person(&format!("p{who}")),
+                        person: person(&format!("psn-no-{who}")),
                         family_no: None,
                         mdtrt_id: number_of(stay),
                         stay: Some(SettledStay { part, version, bill: b"the bill".to_vec() }),
@@ -269,7 +269,7 @@ proptest! {
                     let event = SettleEvent {
                         hold_id: None,
                         message: key(hospital, msgid),
-                        person: person(&format!("p{who}")),
+                        person: person(&format!("psn-no-{who}")),
                         family_no: None,
                         mdtrt_id: number_of(stay),
                         stay: None,
@@ -287,7 +287,7 @@ proptest! {
                 Step::Cancel { hospital, person: who, of } => {
                     let event = CancelEvent {
                         message: key(hospital, msgid),
-                        person: person(&format!("p{who}")),
+                        person: person(&format!("psn-no-{who}")),
                         setl_id: format!("S{of:016}").into(),
                         booked_at_ms: 1,
                         request: b"cancel".to_vec(),
@@ -304,7 +304,7 @@ proptest! {
                 }
                 Step::Reverse { hospital, person: who, of } => {
                     let Some((sequence, at, kind)) = model.calls.get(&(hospital, of)).copied() else {
-                        let event = ReverseEvent { message: key(hospital, msgid), ..reverse_event("", &format!("p{who}"), &format!("m{of}"), MessageKind::Settle) };
+                        let event = ReverseEvent { message: key(hospital, msgid), ..reverse_event("", &format!("psn-no-{who}"), &format!("m{of}"), MessageKind::Settle) };
                         if msgid != of && ledger.reverse(event, undo_or_bar).is_ok() {
                             // a settlement that stood last, or a call that never came
                             for stay in model.stays.iter_mut().filter(|((at, _), _)| *at == hospital).map(|(_, stay)| stay) {
@@ -320,7 +320,7 @@ proptest! {
                         }
                         continue;
                     };
-                    let event = ReverseEvent { message: key(hospital, msgid), ..reverse_event("", &format!("p{who}"), &format!("m{of}"), MessageKind::Stay(kind)) };
+                    let event = ReverseEvent { message: key(hospital, msgid), ..reverse_event("", &format!("psn-no-{who}"), &format!("m{of}"), MessageKind::Stay(kind)) };
                     let before = ledger.standing_stay(&key(hospital, 0), &number_of(at)).unwrap();
                     let outcome = ledger.reverse_stay(event, |undone, _| Ok::<_, Infallible>(format!("{undone:?}").into_bytes()));
                     let modelled = model.stays.get_mut(&(hospital, at)).unwrap();
@@ -358,5 +358,7 @@ proptest! {
             let Some(found) = found else { continue };
             prop_assert_eq!(standing_lines(&found), modelled.lines.len());
         }
+        drop(ledger);
+        erases(dir.path(), "psn-no-0", "psn-no-1", |dir| LedgerConfig { segment_bytes: 4096, ..hospital::config(dir) });
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use bedside_gateway::registers::Register;
 use bedside_ledger::{EraseError, Erasure, PersonKey, erase_persons};
 use clap::Args;
 use serde_json::json;
@@ -51,7 +52,8 @@ pub(super) fn run(arguments: &EraseArguments) -> Result<(), Failure> {
     }
     let bar = Bar::new("copied");
     let Erasure { copied, erased } =
-        erase_persons(&data.data, to, &persons, |it| bar.tell(it)).map_err(erase_failure)?;
+        erase_persons(&data.data, to, &persons, Register::Persons.number(), |it| bar.tell(it))
+            .map_err(erase_failure)?;
     drop(bar);
     match format.format {
         OutputFormat::Text => print(&format!(
@@ -73,6 +75,7 @@ fn erase_failure(error: EraseError) -> Failure {
     match error {
         EraseError::Copy(error) => copy_failure(error),
         EraseError::Live
+        | EraseError::TooMany(_)
         | EraseError::NotFound { .. }
         | EraseError::NotErasable { .. }
         | EraseError::StillNamed { .. } => Failure::wrong_input(error),

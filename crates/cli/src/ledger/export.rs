@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bedside_claim::{AccumulatorChange, Money, Owner, Term};
-use bedside_ledger::{Correction, Entry, Posting, Progress, Record, Records, RegisterRow, StayKind, Turn};
+use bedside_ledger::{Correction, Entry, Posting, Progress, Record, RecordedRow, Records, StayKind, Turn};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -102,6 +102,7 @@ fn entry(record: &Record) -> &'static str {
         },
         Entry::Correction(_) => "correction",
         Entry::Register { .. } => "register",
+        Entry::Erased { .. } => "erased",
         Entry::Hold(_) => "hold",
     }
 }
@@ -192,7 +193,8 @@ pub(crate) fn json_of(record: &Record) -> Value {
     document
 }
 
-fn row_json(row: &RegisterRow) -> Value {
+fn row_json(row: &RecordedRow) -> Value {
+    let Some(row) = row.row() else { return json!({"erased": true}) };
     json!({
         "register": row.register,
         "subject": *row.subject,

@@ -97,6 +97,7 @@ impl Desk {
                 };
                 Refusal::Conflict(difference.unwrap_or_default())
             }
+            CorrectError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             CorrectError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
             CorrectError::NotFound => Refusal::NotFound,
             CorrectError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },

@@ -224,6 +224,7 @@ impl Desk {
                 let difference = is_same_call.then(|| Difference::of_stay(kind, &stored_request, sent));
                 Refusal::Conflict(difference.flatten().unwrap_or_default())
             }
+            StayError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             StayError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
             StayError::Stay(refusal) => Refusal::Stay(refusal),
             StayError::DiskNearlyFull => Refusal::DiskNearlyFull,

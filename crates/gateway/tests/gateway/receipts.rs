@@ -7,6 +7,7 @@ use bedside_adjudication::adjudicate;
 use bedside_claim::Accumulators;
 use bedside_gateway::answer::{self, Booking};
 use bedside_gateway::notary::NotaryError;
+use bedside_gateway::registers::Register;
 use bedside_gateway::{parse_case, request, v1};
 use bedside_ledger::{PersonKey, erase_persons};
 use bedside_policy::Library;
@@ -162,7 +163,8 @@ async fn an_erased_person_is_not_booked_again_and_her_receipt_still_proves() {
     let without = tempfile::tempdir().unwrap();
     fs::remove_dir(without.path()).unwrap();
     let person = PersonKey { tenant: "insurer".into(), psn_no: settlement.psn_no.as_str().into() };
-    erase_persons(folder.path(), without.path(), &[person].into(), |_| {}).unwrap();
+    erase_persons(folder.path(), without.path(), &[person].into(), Register::Persons.number(), |_| {})
+        .unwrap();
 
     let (mut house, _) = House::open_notarized(without, beside.path()).await.unwrap();
     let check = |status: tonic::Status| {

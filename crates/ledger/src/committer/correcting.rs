@@ -45,6 +45,7 @@ impl Group<'_> {
                 MessageKind::Tombstone => {
                     Err(CorrectError::Reversed { by: Arc::clone(&stored.message.msgid) })
                 }
+                _ if stored.is_erased() => Err(CorrectError::Erased { setl_id: stored.setl_id() }),
                 MessageKind::Correct if stored.request == event.request => {
                     Ok(Corrected::Booked(Committed::Replayed(stored.receipt())))
                 }

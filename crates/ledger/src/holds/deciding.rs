@@ -61,6 +61,7 @@ impl Group<'_> {
                 MessageKind::Tombstone => {
                     Err(SettleError::Reversed { by: Arc::clone(&stored.message.msgid) })
                 }
+                _ if stored.is_erased() => Err(SettleError::Erased { setl_id: stored.setl_id() }),
                 MessageKind::Hold if stored.request == event.request && stored.bill == event.bill => {
                     Ok(Committed::Replayed(stored.receipt()))
                 }

@@ -106,6 +106,7 @@ impl Group<'_> {
         if let Some((kind, stored)) = self.stored(&event.message)? {
             return match kind {
                 MessageKind::Tombstone => Err(StayError::Reversed { by: Arc::clone(&stored.message.msgid) }),
+                _ if stored.is_erased() => Err(StayError::Erased { setl_id: stored.setl_id() }),
                 MessageKind::Stay(kind) if kind == event.kind && stored.request == event.request => {
                     Ok(Committed::Replayed(stored.receipt()))
                 }
@@ -309,6 +310,9 @@ impl Group<'_> {
     ) -> Result<StayChange, ReverseError<E>> {
         if kind == MessageKind::Tombstone {
             return Err(ReverseError::Reversed { by: Arc::clone(&original.message.msgid) });
+        }
+        if original.is_erased() {
+            return Err(ReverseError::Erased { setl_id: original.setl_id() });
         }
         if original.person != event.person {
             return Err(ReverseError::OtherPerson);

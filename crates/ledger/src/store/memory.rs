@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::frame::{FRAME_HEAD_BYTES, FrameHead, Position};
 use crate::journal::Draft;
 use crate::record::Record;
+use crate::register::ROW_SALT_BYTES;
 use crate::scan::Place;
 use crate::segments::{Damage, ReadError, damaged};
 use crate::store::Store;
@@ -44,6 +45,10 @@ impl Store for MemoryStore {
 
     fn salt(&self, sequence: u64) -> [u8; 32] {
         [sequence.to_le_bytes()[0]; 32]
+    }
+
+    fn row_salt(&self, _sequence: u64, index: u32) -> [u8; ROW_SALT_BYTES] {
+        [index.to_le_bytes()[0]; ROW_SALT_BYTES]
     }
 
     fn record(&self, position: Position, sequence: u64) -> Result<Record, ReadError> {

@@ -10,7 +10,7 @@ use bedside_claim::{Date, Span};
 use sha2::{Digest, Sha256};
 
 use crate::record::Record;
-use crate::register::{self, RegisterRow, StandingRow};
+use crate::register::{self, RecordedRow, StandingRow};
 use crate::segments::ReadError;
 use crate::tables::Tables;
 
@@ -31,8 +31,8 @@ pub(super) struct Registers {
 }
 
 impl Registers {
-    pub(super) fn add(&mut self, record: &Record, rows: &[RegisterRow]) {
-        for row in rows {
+    pub(super) fn add(&mut self, record: &Record, rows: &[RecordedRow]) {
+        for row in rows.iter().filter_map(RecordedRow::row) {
             let subject = (Arc::clone(&record.message.tenant), row.register, Arc::clone(&row.subject));
             let content = (!row.content.is_empty()).then(|| proof(&row.content));
             let version = Version { sequence: record.sequence, span: row.span, content };

@@ -2,7 +2,9 @@
 //! depends on the order of the settlements.
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::fs;
 use std::path::Path;
 
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
@@ -130,4 +132,46 @@ pub fn reverse(
 
 pub fn paid(ledger: &Ledger, psn_no: &str) -> i64 {
     ledger.accumulators(&person(psn_no)).unwrap().get(&paid_key(2026)).units()
+}
+
+/// The register of persons.
+pub const PERSONS: u8 = 1;
+
+pub fn erase(from: &Path, to: &Path, numbers: &[&str]) -> Result<Erasure, EraseError> {
+    let persons: BTreeSet<PersonKey> = numbers.iter().map(|psn_no| person(psn_no)).collect();
+    erase_persons(from, to, &persons, PERSONS, |_| {})
+}
+
+/// Whether a text stands anywhere in the files of a folder.
+pub fn is_found(text: &str, folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| match path.is_dir() {
+        true => is_found(text, &path),
+        false => fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()),
+    })
+}
+
+/// Erases one of two persons from a ledger at rest: chain, tree and sums are what they were, nothing in any file names
+/// her, and the other one has what he had. Nothing where there was no record of her.
+pub fn erases(from: &Path, erased: &str, other: &str, config: impl Fn(&Path) -> LedgerConfig) {
+    let to = from.with_extension("erased");
+    let ledger = Ledger::open(config(from)).unwrap();
+    let before =
+        (ledger.tree().unwrap(), ledger.verify().unwrap(), ledger.accumulators(&person(other)).unwrap());
+    drop(ledger);
+    match erase(from, &to, &[erased]) {
+        Err(EraseError::NotFound { .. }) => return,
+        made => assert!(made.unwrap().erased > 0),
+    }
+    let ledger = Ledger::open(config(&to)).unwrap();
+    let after =
+        (ledger.tree().unwrap(), ledger.verify().unwrap(), ledger.accumulators(&person(other)).unwrap());
+    let Verification { erased: count, persons, stay_calls, holds, reversals, .. } = before.1;
+    // What the erased person's calls of stays and holds were, is not counted any more.
+    assert!(after.1.stay_calls <= stay_calls && after.1.holds <= holds && after.1.erased > count);
+    let sums = Verification { erased: count, persons, stay_calls, holds, reversals, ..after.1 };
+    assert_eq!((after.0, sums, after.2), before);
+    assert!(ledger.accumulators(&person(erased)).unwrap().is_empty());
+    drop(ledger);
+    assert!(is_found(erased, from) && !is_found(erased, &to));
+    fs::remove_dir_all(to).unwrap();
 }

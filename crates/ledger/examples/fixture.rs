@@ -1,25 +1,51 @@
 //! Writes the ledger of this version that every later one must open: `cargo run -p bedside-ledger --example fixture --
-//! FOLDER`. Made once for each version of the format, then copied with `bedside ledger backup` into
-//! `fixtures/ledgers`; never made again.
+//! FOLDER`. It has every kind of record, and what is left of some when their person was erased. Made once for each version
+//! of the format, for `fixtures/ledgers`; never made again.
 
 use std::convert::Infallible;
 use std::error::Error;
 
-use bedside_claim::{AccumulatorChange, AccumulatorKey, Date, Measure, Money, Owner, Term};
-use bedside_ledger::{
-    Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, MessageKind,
-    PersonKey, Posting, ReverseEvent, Seen, SettleEvent,
+use bedside_claim::{
+    AccumulatorChange, AccumulatorKey, Accumulators, Date, Measure, Money, Owner, Span, Term,
 };
+use bedside_ledger::*;
+
+const HOSPITAL: &str = "H33010000001";
+const REGISTER: u8 = 1;
+/// Of whom only what is left is in the fixture.
+const ERASED: i64 = 9;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("a folder is missing")?;
-    let ledger = Ledger::open(LedgerConfig { segment_bytes: 4096, ..LedgerConfig::at(folder) })?;
-    let message = |msgid: String| MessageKey {
-        tenant: "zj".into(),
-        fixmedins_code: "H33010000001".into(),
-        msgid: msgid.into(),
-    };
-    let person = |number: i64| PersonKey { tenant: "zj".into(), psn_no: format!("330100{number}").into() };
+    let whole = format!("{folder}.whole");
+    let ledger = Ledger::open(LedgerConfig { segment_bytes: 4096, ..LedgerConfig::at(&whole) })?;
+    settlements(&ledger)?;
+    for psn_no in [7, ERASED] {
+        register(&ledger, psn_no)?;
+        stay(&ledger, psn_no)?;
+        holds(&ledger, psn_no)?;
+    }
+    correction(&ledger)?;
+    println!("{:?}", ledger.verify()?);
+    drop(ledger);
+    erase_persons(whole.as_ref(), folder.as_ref(), &[person(ERASED)].into(), REGISTER, |_| {})?;
+    std::fs::remove_dir_all(whole)?;
+    Ok(())
+}
+
+fn message(msgid: String) -> MessageKey {
+    MessageKey { tenant: "zj".into(), fixmedins_code: HOSPITAL.into(), msgid: msgid.into() }
+}
+
+fn person(number: i64) -> PersonKey {
+    PersonKey { tenant: "zj".into(), psn_no: format!("330100{number}").into() }
+}
+
+fn posting(account: &str, fen: i64) -> Posting {
+    Posting { account: account.into(), amount: Money::from_units(fen) }
+}
+
+fn settlements(ledger: &Ledger) -> Result<(), Box<dyn Error>> {
     for number in 0..12i64 {
         let policy = Term::PolicyPeriod(Date::constant(2025, 7, 1));
         let (owner, term) = match number % 4 {
@@ -52,8 +78,6 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let before = seen.booked.get(&key);
                 AccumulatorChange { key, before, after: Money::from_units(before.units() + 7 * (number + 1)) }
             });
-            let posting =
-                |account: &str, fen| Posting { account: account.into(), amount: Money::from_units(fen) };
             Ok::<_, Infallible>(Decision {
                 benefit_year: 2026,
                 medfee_sumamt: Money::from_units(10_001 + number),
@@ -97,6 +121,217 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         ledger.reverse(event, answer)?;
     }
-    println!("{:?}", ledger.verify()?);
+    Ok(())
+}
+
+/// A row for the person, a later one over some of its days, and one of someone else in the same chunk.
+fn register(ledger: &Ledger, number: i64) -> Result<(), Box<dyn Error>> {
+    let row = |number: i64, from, content: &str| RegisterRow {
+        register: REGISTER,
+        subject: person(number).psn_no,
+        item: "insuinfo".into(),
+        span: Span { from, until: None },
+        content: content.into(),
+    };
+    let rows = vec![
+        row(number, None, "居民"),
+        row(number, Some(Date::constant(2026, 7, 1)), "职工"),
+        row(number + 100, None, "学生"),
+    ];
+    let event = RegisterEvent {
+        message: MessageKey { fixmedins_code: "".into(), ..message(format!("chunk-{number}")) },
+        booked_at_ms: 1_774_929_710_000,
+        request: format!("参保文件 {number}").into_bytes(),
+        rows,
+    };
+    ledger.register(event)?;
+    Ok(())
+}
+
+/// Every call of a stay, a part of it settled, the rest settled and cancelled.
+fn stay(ledger: &Ledger, number: i64) -> Result<(), Box<dyn Error>> {
+    let stay: std::sync::Arc<str> = format!("住院 {number}").into();
+    let call = |msgid: &str, kind, lines: StayLines| -> Result<(), Box<dyn Error>> {
+        let event = StayEvent {
+            message: message(format!("{msgid}-{number}")),
+            person: person(number),
+            mdtrt_id: Some(stay.clone()),
+            kind,
+            lines,
+            version: None,
+            booked_at_ms: 1_774_929_720_000,
+            request: format!("{msgid} {number}").into_bytes(),
+        };
+        ledger.stay(event, |_| Ok::<_, Infallible>(b"ok".to_vec()))?;
+        Ok(())
+    };
+    let lines = |numbers: &[&str]| {
+        let line = |it: &&str| StayLine { feedetl_sn: (*it).into(), refunds: None };
+        StayLines::These(numbers.iter().map(line).collect())
+    };
+    let settle = |msgid: &str, part| -> Result<Committed, Box<dyn Error>> {
+        let standing = ledger.standing_stay(&message(String::new()), &stay)?.ok_or("the stay is missing")?;
+        let bill = format!("{msgid} 账单 {number}").into_bytes();
+        let event = SettleEvent {
+            message: message(format!("{msgid}-{number}")),
+            person: person(number),
+            family_no: None,
+            hold_id: None,
+            mdtrt_id: stay.clone(),
+            stay: Some(SettledStay { part, version: standing.version, bill }),
+            booked_at_ms: 1_774_929_730_000,
+            request: format!("{msgid} {number}").into_bytes(),
+        };
+        Ok(ledger.settle(event, paying(1_000 + number))?)
+    };
+    call("admit", StayKind::Admit, lines(&[]))?;
+    call("update", StayKind::Update, lines(&[]))?;
+    call("fees", StayKind::FeesIn, lines(&["1", "2", "3"]))?;
+    call("out", StayKind::FeesOut, lines(&["3"]))?;
+    settle("midway", StayPart::MidStay)?;
+    let refund = StayLine { feedetl_sn: "5".into(), refunds: Some("4".into()) };
+    let charge = StayLine { feedetl_sn: "4".into(), refunds: None };
+    call("refund", StayKind::FeesIn, StayLines::These(vec![charge, refund]))?;
+    call("discharge", StayKind::Discharge, lines(&[]))?;
+    let last = settle("final", StayPart::Final)?;
+    let event = CancelEvent {
+        message: message(format!("cancel-final-{number}")),
+        person: person(number),
+        setl_id: last.receipt().setl_id.clone(),
+        booked_at_ms: 1_774_929_740_000,
+        request: format!("撤销 {number}").into_bytes(),
+    };
+    ledger.cancel(event, |_, _| Ok::<_, Infallible>(b"ok".to_vec()))?;
+    let event = ReverseEvent {
+        message: message(format!("reverse-discharge-{number}")),
+        person: person(number),
+        omsgid: format!("discharge-{number}").into(),
+        okind: MessageKind::Stay(StayKind::Discharge),
+        booked_at_ms: 1_774_929_750_000,
+        request: format!("冲正 {number}").into_bytes(),
+    };
+    ledger.reverse_stay(event, |_, _| Ok::<_, Infallible>(b"ok".to_vec()))?;
+    call("discharge-again", StayKind::Discharge, lines(&[]))?;
+    call("stay-on", StayKind::CancelDischarge, lines(&[]))?;
+    Ok(())
+}
+
+fn paid() -> AccumulatorKey {
+    AccumulatorKey::of_year(2026, "浙江/居民".into(), "hold".into(), Measure::Paid)
+}
+
+/// One yuan of a benefit, the rest in cash.
+fn paying(fen: i64) -> impl Fn(&Seen, &Assigned) -> Result<Decision, Infallible> + Send + 'static {
+    move |seen, assigned| {
+        let before = seen.booked.get(&paid());
+        let after = Money::from_units(before.units() + 100);
+        Ok(Decision {
+            benefit_year: 2026,
+            medfee_sumamt: Money::from_units(fen),
+            postings: vec![posting("basic_insurance", 100), posting("cash", fen - 100)],
+            accumulators: vec![AccumulatorChange { key: paid(), before, after }],
+            answer: format!("{} 已结算", assigned.setl_id).into_bytes(),
+        })
+    }
+}
+
+/// One hold that is settled within, one that is released, one that lives.
+fn holds(ledger: &Ledger, number: i64) -> Result<(), Box<dyn Error>> {
+    for visit in ["settled", "released", "kept"] {
+        let event = HoldEvent {
+            message: message(format!("hold-{visit}-{number}")),
+            person: person(number),
+            family_no: Some("F2".into()),
+            mdtrt_id: format!("{visit} {number}").into(),
+            until_ms: 1_774_933_000_000,
+            booked_at_ms: 1_774_929_760_000,
+            request: format!("预结算 {number}").into_bytes(),
+            bill: if visit == "kept" { "账单".into() } else { Vec::new() },
+        };
+        let quote = |seen: &Seen, _: &Assigned| {
+            let before = seen.booked.get(&paid());
+            let after = Money::from_units(before.units() + 100);
+            let accumulators = vec![AccumulatorChange { key: paid(), before, after }];
+            Ok::<_, Infallible>(Quote { accumulators, answer: "报价".into() })
+        };
+        ledger.hold(event, quote)?;
+    }
+    let event = ReverseEvent {
+        message: message(format!("release-{number}")),
+        person: person(number),
+        omsgid: format!("hold-released-{number}").into(),
+        okind: MessageKind::Hold,
+        booked_at_ms: 1_774_929_770_000,
+        request: format!("释放 {number}").into_bytes(),
+    };
+    ledger.reverse(event, |_, _| Ok::<_, Infallible>(b"ok".to_vec()))?;
+    let event = SettleEvent {
+        message: message(format!("settle-held-{number}")),
+        person: person(number),
+        family_no: Some("F2".into()),
+        hold_id: None,
+        mdtrt_id: format!("settled {number}").into(),
+        stay: None,
+        booked_at_ms: 1_774_929_780_000,
+        request: format!("结算 {number}").into_bytes(),
+    };
+    ledger.settle(event, paying(500))?;
+    Ok(())
+}
+
+/// A bill that was right but for its amount.
+struct Again;
+
+impl Readjudication for Again {
+    type Refusal = Infallible;
+
+    fn facts(&self, _bill: &[u8]) -> Result<Facts, Infallible> {
+        let day = Date::constant(2026, 3, 31);
+        let service = Service { ended: day.at(0, 0, 0, 0), settled: day };
+        Ok(Facts { service, family_no: None })
+    }
+
+    fn decide(
+        &self,
+        bill: &[u8],
+        settlement: &Standing<'_>,
+        accumulators: &Accumulators,
+    ) -> Result<Decision, Infallible> {
+        let seen = Seen { booked: accumulators.clone(), ..Seen::default() };
+        paying(if bill == "更正".as_bytes() { 700 } else { 600 })(&seen, settlement.assigned)
+    }
+
+    fn answer(&self, effect: &Effect, assigned: &Assigned) -> Result<Vec<u8>, Infallible> {
+        Ok(format!("{} 更正 {}", assigned.setl_id, effect.changed.len()).into_bytes())
+    }
+}
+
+/// Two settlements, the first of which is corrected: it gets a version, the second is settled again and comes out as it was.
+fn correction(ledger: &Ledger) -> Result<(), Box<dyn Error>> {
+    let mut corrected = None;
+    for visit in ["first", "second"] {
+        let event = SettleEvent {
+            message: message(visit.to_owned()),
+            person: person(8),
+            family_no: None,
+            hold_id: None,
+            mdtrt_id: visit.into(),
+            stay: None,
+            booked_at_ms: 1_774_929_790_000,
+            request: format!("结算 {visit}").into_bytes(),
+        };
+        let booked = ledger.settle(event, paying(600))?;
+        corrected.get_or_insert(booked.receipt().setl_id.clone());
+    }
+    let event = CorrectEvent {
+        message: message("correct".to_owned()),
+        person: person(8),
+        setl_id: corrected.ok_or("nothing was settled")?,
+        bill: Some("更正".into()),
+        run: Run::Book,
+        booked_at_ms: 1_774_929_800_000,
+        request: "更正 first".into(),
+    };
+    ledger.correct(event, Again)?;
     Ok(())
 }

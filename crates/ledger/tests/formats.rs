@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bedside_claim::Owner;
+use bedside_claim::{AccumulatorChange, Owner};
 use bedside_ledger::*;
 
 fn fixtures() -> PathBuf {
@@ -32,6 +32,99 @@ fn copied(version: &str) -> tempfile::TempDir {
     dir
 }
 
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn amounts(postings: &[Posting]) -> String {
+    postings.iter().map(|it| format!("{} {}", it.account, it.amount)).collect::<Vec<_>>().join(" + ")
+}
+
+fn change_text(change: &AccumulatorChange) -> String {
+    let family = match &change.key.owner {
+        Owner::Person => String::new(),
+        Owner::Family(family_no) => format!("{family_no}: "),
+    };
+    format!("{family}{}: {} to {}", change.key, change.before, change.after)
+}
+
+/// What an entry says, field by field; of the first four what their names have always said.
+fn entry_text(entry: &Entry) -> String {
+    let mut text = String::new();
+    match entry {
+        Entry::Settlement | Entry::Cancellation { .. } | Entry::Reversal { .. } | Entry::Tombstone { .. } => {
+            write!(text, "{entry:?}").unwrap();
+        }
+        Entry::Erased { kind } => write!(text, "erased {kind:?}").unwrap(),
+        Entry::Stay(change) => {
+            write!(text, "{:?} reverses {:?}:", change.kind, change.reverses).unwrap();
+            for line in &change.lines {
+                write!(text, " {} of {:?}", line.feedetl_sn, line.refunds).unwrap();
+            }
+        }
+        Entry::Hold(terms) => {
+            write!(text, "hold until {} of {:?}", terms.until_ms, terms.family_no).unwrap();
+            for change in &terms.quoted {
+                write!(text, ", {}", change_text(change)).unwrap();
+            }
+            for (key, value) in terms.seen.iter() {
+                write!(text, ", saw {key} {value}").unwrap();
+            }
+        }
+        Entry::Correction(correction) => {
+            write!(text, "correction of {}", correction.of).unwrap();
+            for turn in &correction.turns {
+                write!(text, "\n  {} of {}", turn.sequence, turn.psn_no).unwrap();
+                let Some(new) = &turn.new else { continue };
+                write!(
+                    text,
+                    " is version {} for {} in {}: {} = {}, posted {}, {} -> {}",
+                    new.number,
+                    new.replaces,
+                    new.benefit_year,
+                    new.medfee_sumamt,
+                    amounts(&new.postings),
+                    amounts(&new.net),
+                    words(&new.bill),
+                    words(&new.answer)
+                )
+                .unwrap();
+                for change in &new.accumulators {
+                    write!(text, ", {}", change_text(change)).unwrap();
+                }
+            }
+            for NetChange { psn_no, change } in &correction.net {
+                write!(text, "\n  {psn_no} {}", change_text(change)).unwrap();
+            }
+        }
+        Entry::Register { rows } => {
+            write!(text, "register").unwrap();
+            for row in rows {
+                match row {
+                    RecordedRow::Erased { hash } => write!(text, "\n  erased {}", hex(hash)).unwrap(),
+                    RecordedRow::Whole { row, salt } => write!(
+                        text,
+                        "\n  {} {} {} from {:?} until {:?}: {}, {}",
+                        row.register,
+                        row.subject,
+                        row.item,
+                        row.span.from,
+                        row.span.until,
+                        words(&row.content),
+                        hex(salt)
+                    )
+                    .unwrap(),
+                }
+            }
+        }
+    }
+    text
+}
+
 fn listing(ledger: &Ledger) -> String {
     let mut text = String::new();
     for item in ledger.records() {
@@ -39,9 +132,9 @@ fn listing(ledger: &Ledger) -> String {
         let Record { message, person, .. } = &record;
         writeln!(
             text,
-            "{} {:?} at {} {}, booked {} in {}\n  {} {} {} {} {}: {} = {}",
+            "{} {} at {} {}, booked {} in {}\n  {} {} {} {} {}: {} = {}",
             record.setl_id(),
-            record.entry,
+            entry_text(&record.entry),
             position.segment,
             position.offset,
             record.booked_at_ms,
@@ -52,22 +145,23 @@ fn listing(ledger: &Ledger) -> String {
             person.psn_no,
             record.mdtrt_id,
             record.medfee_sumamt,
-            record
-                .postings
-                .iter()
-                .map(|it| format!("{} {}", it.account, it.amount))
-                .collect::<Vec<_>>()
-                .join(" + "),
+            amounts(&record.postings),
         )
         .unwrap();
         for change in &record.accumulators {
-            let family = match &change.key.owner {
-                Owner::Person => String::new(),
-                Owner::Family(family_no) => format!("{family_no}: "),
-            };
-            writeln!(text, "  {family}{}: {} to {}", change.key, change.before, change.after).unwrap();
+            writeln!(text, "  {}", change_text(change)).unwrap();
         }
-        let words = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        if record.part.is_some() || !record.bill.is_empty() {
+            writeln!(text, "  part {:?}, bill {}", record.part, words(&record.bill)).unwrap();
+        }
+        match record.salt {
+            Salt::None => {}
+            Salt::Of(salt) => writeln!(text, "  salt {}", hex(&salt)).unwrap(),
+            Salt::Erased(erased) => {
+                writeln!(text, "  erased {} {}", hex(&erased.answer_hash), hex(&erased.content_hash))
+                    .unwrap();
+            }
+        }
         writeln!(text, "  {} -> {}", words(&record.request), words(&record.answer)).unwrap();
     }
     let verification = ledger.verify().unwrap();
@@ -75,7 +169,17 @@ fn listing(ledger: &Ledger) -> String {
     if reversals + tombstones > 0 {
         writeln!(text, "{reversals} reversals, {tombstones} tombstones").unwrap();
     }
-    let hash: String = verification.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let Verification { stay_calls, imports, corrections, holds, erased, .. } = verification;
+    if stay_calls + imports + corrections + holds + erased > 0 {
+        writeln!(
+            text,
+            "{stay_calls} calls of stays, {imports} imports, {corrections} corrections, {holds} holds, {erased} erased"
+        )
+        .unwrap();
+        let tree = ledger.tree().unwrap();
+        writeln!(text, "tree of {} with root {}", tree.size, hex(&tree.root)).unwrap();
+    }
+    let hash = hex(&verification.hash);
     writeln!(
         text,
         "{} settlements, {} cancellations, {} persons, hash {hash}",
@@ -137,4 +241,9 @@ fn version_2_is_read() {
 #[test]
 fn version_3_is_read() {
     holds("v3");
+}
+
+#[test]
+fn version_4_is_read() {
+    holds("v4");
 }

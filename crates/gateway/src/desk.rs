@@ -248,8 +248,8 @@ impl Desk {
                         ..Default::default()
                     });
                 }
-                MessageKind::Hold => return desk.told_of_hold(&message),
-                MessageKind::Correct => return correction::told(&message),
+                MessageKind::Hold => return desk.told_of_hold(&message, receipt),
+                MessageKind::Correct => return correction::told(&message, receipt),
                 // Its key has no hospital, so no hospital's question finds it.
                 MessageKind::Register => return Ok(unknown()),
             };

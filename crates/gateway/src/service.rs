@@ -106,7 +106,7 @@ impl BedsideService for Service {
         if let Some(v1::pre_settle_request::Subject::Stay(stay)) = request.subject {
             let call = async {
                 let quote = self.desk.pre_settle_stay(stay, request.data, request.national).await?;
-                Ok(v1::PreSettleResponse { settlement: Some(quote), hold_id: String::new() })
+                Ok(v1::PreSettleResponse { settlement: Some(quote), ..Default::default() })
             };
             return within(deadline, traced(span, call)).await;
         }

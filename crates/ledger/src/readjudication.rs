@@ -151,6 +151,8 @@ pub struct ChangedSettlement {
     pub new: Vec<Posting>,
     /// What is posted: new less old by account, without zeros.
     pub net: Vec<Posting>,
+    /// The answer of the new version.
+    pub answer: Arc<[u8]>,
 }
 
 impl fmt::Debug for ChangedSettlement {

@@ -7,6 +7,7 @@
 
 mod answer;
 mod checkpoint;
+mod correction;
 mod entry;
 mod fields;
 pub mod merkle;
@@ -16,6 +17,7 @@ mod settlement;
 
 pub use answer::Answer;
 pub use checkpoint::Checkpoint;
+pub use correction::{Corrected, CorrectedVersion};
 pub use entry::{Entry, answer_hash};
 pub use note::{NoteError, PublicKey, SigningKey};
 pub use receipt::{Continued, FileError, NotProved, Proved, Receipt, ReceiptFile, RollBack};

@@ -28,7 +28,7 @@ pub struct ReceiptFile {
     sequence: String,
     /// When it was booked, in milliseconds since 1970-01-01 UTC.
     booked_at_ms: String,
-    /// The exact bytes of the answer: a `bedside.v1.Settlement`, of a reversal a `bedside.v1.ReverseResponse`.
+    /// The exact bytes of the answer; [`Answer`] says which there are.
     answer: String,
     /// 32 bytes.
     salt: String,

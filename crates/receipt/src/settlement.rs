@@ -84,6 +84,14 @@ pub enum Sum {
     ToPerson,
     /// `acct_mulaid_pay` is what relatives' accounts pay.
     Relatives,
+    /// A corrected settlement's `old_medfee_sumamt` is what its accounts bore.
+    Before(usize),
+    /// A corrected settlement's `new_medfee_sumamt` is what its accounts bear.
+    After(usize),
+    /// An account's `difference` is new less old.
+    Difference(usize),
+    /// `totals` are the sums over all corrected settlements, by account.
+    Totals,
 }
 
 impl fmt::Display for Sum {
@@ -99,6 +107,10 @@ impl fmt::Display for Sum {
             Sum::Kind(name) => write!(f, "`{name}` over the payments"),
             Sum::ToPerson => f.write_str("what is paid beside the bill"),
             Sum::Relatives => f.write_str("what relatives' accounts pay"),
+            Sum::Before(number) => write!(f, "what bore corrected settlement {number} before"),
+            Sum::After(number) => write!(f, "what bears corrected settlement {number} now"),
+            Sum::Difference(number) => write!(f, "a difference of corrected settlement {number}"),
+            Sum::Totals => f.write_str("the totals over all corrected settlements"),
         }
     }
 }
@@ -145,20 +157,24 @@ fn fen(text: &str, field: &'static str) -> Result<Fen, AnswerError> {
     Ok(Fen(if negative { -value } else { value }))
 }
 
-fn amount(message: &Fields<'_>, number: u64, field: &'static str) -> Result<Fen, AnswerError> {
+pub(crate) fn amount(message: &Fields<'_>, number: u64, field: &'static str) -> Result<Fen, AnswerError> {
     fen(message.text(number)?, field)
 }
 
-fn sum(amounts: impl IntoIterator<Item = Fen>) -> Fen {
+pub(crate) fn sum(amounts: impl IntoIterator<Item = Fen>) -> Fen {
     Fen(amounts.into_iter().map(|it| it.0).sum())
 }
 
 /// Counts the sums that came out.
 #[derive(Default)]
-struct Checks(usize);
+pub(crate) struct Checks(usize);
 
 impl Checks {
-    fn hold(&mut self, sum: Sum, left: Fen, right: Fen) -> Result<(), AnswerError> {
+    pub(crate) fn count(&self) -> usize {
+        self.0
+    }
+
+    pub(crate) fn hold(&mut self, sum: Sum, left: Fen, right: Fen) -> Result<(), AnswerError> {
         self.0 += 1;
         if left == right { Ok(()) } else { Err(Mismatch { sum, left, right }.into()) }
     }

@@ -200,6 +200,59 @@ fn what_a_reversal_answers_is_added_up_too() {
 }
 
 #[test]
+fn a_hold_and_a_settlement_are_not_taken_for_each_other() {
+    let quote = answer("75.00");
+    let hold = [field(1, &quote), message(&[(2, "H0000000000000007")])].concat();
+    let Ok(Answer::Hold { hold_id, quote: promised }) = Answer::of(&hold) else { panic!("it is a hold") };
+    assert_eq!((hold_id.as_str(), Ok(promised)), ("H0000000000000007", add_up(&quote)));
+    let short = [field(1, &answer("74.99")), message(&[(2, "H0000000000000007")])].concat();
+    assert!(matches!(Answer::of(&short), Err(AnswerError::Mismatch(_))));
+    for other in ["H1", "S0000000000000007", "H000000000000000x"] {
+        assert!(Answer::of(&[field(1, &quote), message(&[(2, other)])].concat()).is_err(), "{other}");
+    }
+    // Behind the name of a hold a settlement is still a settlement.
+    let behind = [message(&[(2, "H0000000000000007")]), quote].concat();
+    assert!(matches!(Answer::of(&behind), Ok(Answer::Settlement(_))));
+}
+
+/// 100.00 borne 60.00 by a policy and 40.00 in cash, now 80.00 borne 30.00 and 50.00.
+fn correction(cash_now: &str, total_cash: &str) -> Vec<u8> {
+    let accounts = [
+        message(&[(1, "payer:P"), (2, "60.00"), (3, "30.00"), (4, "-30.00")]),
+        message(&[(1, "cash"), (2, "40.00"), (3, cash_now), (4, "10.00")]),
+    ];
+    let totals = [accounts[0].clone(), message(&[(1, "cash"), (2, "40.00"), (3, total_cash), (4, "10.00")])];
+    let named = [(1, "S0000000000000002"), (2, "2"), (5, "100.00"), (6, "80.00")];
+    let mut version = message(&named);
+    accounts.iter().for_each(|it| version.extend(field(7, it)));
+    version.extend(field(8, &[9; 32]));
+    let head = [(1, "S0000000000000005"), (2, "2026-03-02 09:00:00"), (3, "S0000000000000002"), (5, "0")];
+    let mut bytes = [message(&head), field(4, &version)].concat();
+    totals.iter().for_each(|it| bytes.extend(field(6, it)));
+    bytes
+}
+
+#[test]
+fn a_correction_is_added_up() {
+    let Ok(Answer::Correction(corrected)) = Answer::of(&correction("50.00", "50.00")) else {
+        panic!("it is one")
+    };
+    assert_eq!((corrected.setl_id.as_str(), corrected.changed.len()), ("S0000000000000002", 1));
+    let changed = &corrected.changed[0];
+    assert_eq!(
+        (changed.old_medfee_sumamt.to_string(), changed.new_medfee_sumamt.to_string()),
+        ("100.00".to_owned(), "80.00".to_owned())
+    );
+    assert_eq!(changed.settlement_sha256, [9; 32]);
+    for (now, total, what) in [
+        ("50.01", "50.00", "a difference of corrected settlement 1: 50.00 is not 50.01"),
+        ("50.00", "51.00", "the totals over all corrected settlements: 50.00 is not 51.00"),
+    ] {
+        assert_eq!(Answer::of(&correction(now, total)).unwrap_err().to_string(), what);
+    }
+}
+
+#[test]
 fn a_settlement_that_is_off_by_a_fen_is_named() {
     let receipt = receipt(answer("75.01"), leaf_hash(b"first"), 2, MORNING);
     let wrong = receipt.verify(&key().public()).unwrap_err().to_string();

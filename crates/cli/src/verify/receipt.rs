@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use bedside_claim::Lang;
 use bedside_gateway::notary;
-use bedside_receipt::{Added, Answer, Checkpoint, Continued, Proved, PublicKey, Receipt};
+use bedside_receipt::{
+    Added, Answer, Checkpoint, Continued, Corrected, CorrectedVersion, Proved, PublicKey, Receipt,
+};
 use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::format::{LangArgument, OutputFormat, print};
+use crate::format::{LangArgument, OutputFormat, hex, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReceiptArguments {
@@ -129,6 +131,18 @@ fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> ser
         Answer::Settlement(_) => "cancellation",
         Answer::Undone(_) => "reversal",
         Answer::Tombstone => "tombstone",
+        Answer::Hold { .. } => "hold",
+        Answer::Correction(_) => "correction",
+    };
+    let correction = match answer {
+        Answer::Correction(corrected) => Some(json!({
+            "correction_id": corrected.correction_id,
+            "correction_time": corrected.correction_time,
+            "setl_id": corrected.setl_id,
+            "sums": corrected.sums,
+            "changed": corrected.changed.iter().map(version_json).collect::<Vec<_>>(),
+        })),
+        _ => None,
     };
     let settlement = answer.added().map(|added| {
         json!({
@@ -151,7 +165,18 @@ fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> ser
         "signed_at": checkpoint.time,
         "kind": kind,
         "settlement": settlement,
+        "correction": correction,
         "later": later.map(|later| json!({"records": later.tree.size.to_string(), "signed_at": later.time})),
+    })
+}
+
+fn version_json(version: &CorrectedVersion) -> serde_json::Value {
+    json!({
+        "setl_id": version.setl_id,
+        "version": version.version,
+        "old_medfee_sumamt": version.old_medfee_sumamt.to_string(),
+        "new_medfee_sumamt": version.new_medfee_sumamt.to_string(),
+        "settlement_sha256": hex(&version.settlement_sha256),
     })
 }
 
@@ -179,6 +204,27 @@ fn as_text(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>, lang: 
                 "added up again: {lines} lines, {sums} sums; total {medfee_sumamt} = funds {fund_pay_sumamt} + policies {commercial_pay} + person {psn_part_amt} (the rest is the hospital's)\n"
             ),
         };
+    }
+    if let Answer::Correction(Corrected { changed, sums, .. }) = answer {
+        text += &match lang {
+            Lang::Zh => format!("重新加总无误：{} 笔结算有新版本，{sums} 个等式\n", changed.len()),
+            Lang::En => {
+                format!("added up again: {} settlements with a new version, {sums} sums\n", changed.len())
+            }
+        };
+        for CorrectedVersion { setl_id, version, old_medfee_sumamt, new_medfee_sumamt, settlement_sha256 } in
+            changed
+        {
+            let hash = hex(settlement_sha256);
+            text += &match lang {
+                Lang::Zh => format!(
+                    "  {setl_id} 第 {version} 版：总额 {old_medfee_sumamt} 改为 {new_medfee_sumamt}，该版结算的 SHA-256 为 {hash}\n"
+                ),
+                Lang::En => format!(
+                    "  {setl_id} version {version}: total {old_medfee_sumamt} is now {new_medfee_sumamt}, SHA-256 of that version {hash}\n"
+                ),
+            };
+        }
     }
     if let Some(Checkpoint { tree, time, .. }) = later {
         let later = tree.size;

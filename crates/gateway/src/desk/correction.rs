@@ -13,6 +13,7 @@ use bedside_ledger::{
     MessageRecord, Posting, Readjudication, Run, Seen, Service, Standing,
 };
 use prost::Message;
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::{BOOKED, Desk, INLINE_LINES_MAX, blocking, decode, now_ms, sendable};
@@ -64,7 +65,11 @@ impl Desk {
         self.ledger.submit_correct(event, again, send).map_err(|_| Refusal::Busy)?;
         let corrected = self.wait(answer, deadline).await?;
         match corrected.map_err(|error| self.correct_refusal(error, &correction, &sent))? {
-            Corrected::Booked(committed) => decode(&committed.receipt().answer),
+            Corrected::Booked(committed) => {
+                let answer: v1::CorrectSettlementResponse = decode(&committed.receipt().answer)?;
+                let receipt = self.receipt_for(&answer, self.message_key(&correction.envelope)).await;
+                Ok(v1::CorrectSettlementResponse { receipt, ..answer })
+            }
             Corrected::Dry(answer) => decode(&answer),
         }
     }
@@ -179,6 +184,7 @@ impl Readjudication for Again {
             changed: effect.changed.iter().map(changed).collect::<Result<_, _>>()?,
             unchanged: effect.unchanged.to_string(),
             totals: differences(all(|it| &it.old), all(|it| &it.new))?,
+            receipt: None,
         };
         let answer = answer.encode_to_vec();
         sendable(answer.len(), self.desk.answer_bytes_max)?;
@@ -202,6 +208,7 @@ fn changed(settlement: &ChangedSettlement) -> Result<v1::CorrectedSettlement, Re
         old_medfee_sumamt: settlement.old_medfee_sumamt.to_string(),
         new_medfee_sumamt: settlement.new_medfee_sumamt.to_string(),
         accounts: differences(&settlement.old, &settlement.new)?,
+        settlement_sha256: Sha256::digest(&settlement.answer).to_vec(),
     })
 }
 
@@ -231,13 +238,16 @@ fn differences<'a>(
 }
 
 /// What a query tells of a correction.
-pub(super) fn told(message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, Refusal> {
+pub(super) fn told(
+    message: &MessageRecord,
+    receipt: Option<v1::Receipt>,
+) -> Result<v1::QueryByMsgidResponse, Refusal> {
     Ok(v1::QueryByMsgidResponse {
         outcome: BOOKED.to_owned(),
         infno: CALL.to_owned(),
         settlement: None,
         state: BOOKED.to_owned(),
-        receipt: None,
+        receipt,
         hold_id: String::new(),
         mdtrt_id: message.mdtrt_id.to_string(),
         correction: Some(decode(&message.receipt.answer)?),

@@ -69,7 +69,7 @@ impl Desk {
             let seen = desk.seen_by(&envelope, &claim)?;
             let (_, quote) = answered(&claim, &envelope, &taken, &programme, &seen, None)?;
             sendable(quote.encoded_len(), desk.answer_bytes_max)?;
-            Ok(v1::PreSettleResponse { settlement: Some(quote), hold_id: String::new() })
+            Ok(v1::PreSettleResponse { settlement: Some(quote), ..Default::default() })
         })
         .await?
     }
@@ -107,8 +107,9 @@ impl Desk {
             Err(unread) => return self.held_before(*unread).await,
         };
         let ReadHold { bytes, envelope, claim, taken, hold_until, until_ms, programme } = read;
+        let message = self.message_key(&envelope);
         let event = HoldEvent {
-            message: self.message_key(&envelope),
+            message: message.clone(),
             person: self.person_key(&claim.person.psn_no),
             family_no: claim.person.family_no.clone(),
             mdtrt_id: Arc::clone(&claim.visit.mdtrt_id),
@@ -132,7 +133,9 @@ impl Desk {
         self.ledger.submit_hold(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
         let committed = committed.map_err(|error| self.settle_refusal(error, Asking::Hold, &bytes))?;
-        decode(&committed.receipt().answer)
+        let answer: v1::PreSettleResponse = decode(&committed.receipt().answer)?;
+        let receipt = self.receipt_for(&answer, message).await;
+        Ok(v1::PreSettleResponse { receipt, ..answer })
     }
 
     fn read_hold(&self, request: v1::PreSettleRequest) -> Result<ReadHold, Box<UnreadHold>> {
@@ -170,7 +173,11 @@ impl Desk {
     }
 
     /// What a query tells of a hold: the quote, and where the hold stands now.
-    pub(super) fn told_of_hold(&self, message: &MessageRecord) -> Result<v1::QueryByMsgidResponse, Refusal> {
+    pub(super) fn told_of_hold(
+        &self,
+        message: &MessageRecord,
+        receipt: Option<v1::Receipt>,
+    ) -> Result<v1::QueryByMsgidResponse, Refusal> {
         let held = self.ledger.held(&self.tenant, &message.receipt.setl_id);
         let held = held.map_err(|error| self.read_refusal(&error))?.ok_or(Refusal::Fault)?;
         let state = match held.state_at(now_ms()) {
@@ -180,13 +187,14 @@ impl Desk {
             HoldState::Ended(Ended { ending: Ending::Replaced, .. }) => REPLACED,
             HoldState::Ended(Ended { ending: Ending::Released, .. }) => RELEASED,
         };
-        let v1::PreSettleResponse { settlement, hold_id } = decode(&held.answer)?;
+        let v1::PreSettleResponse { settlement, hold_id, .. } = decode(&held.answer)?;
         Ok(v1::QueryByMsgidResponse {
             outcome: super::BOOKED.to_owned(),
             infno: "2303".to_owned(),
             settlement,
             state: state.to_owned(),
             hold_id,
+            receipt,
             ..Default::default()
         })
     }
@@ -213,7 +221,7 @@ pub(super) fn quote(
 ) -> Result<Quote, Refusal> {
     let (settlement, quote) = answered(claim, envelope, taken, programme, seen, None)?;
     let hold_id = assigned.hold_id().to_string();
-    let answer = v1::PreSettleResponse { settlement: Some(quote), hold_id }.encode_to_vec();
+    let answer = v1::PreSettleResponse { settlement: Some(quote), hold_id, receipt: None }.encode_to_vec();
     // One that could not be booked either, because of the size of its mirror, is not promised.
     sendable(answer.len() + answer.len() / 6, answer_bytes_max)?;
     Ok(Quote { accumulators: settlement.accumulators, answer })

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use bedside_gateway::{parse_case_file, v1};
 use bedside_policy::Library;
+use bedside_receipt::Answer;
 use prost::Message;
+use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
 
 use crate::base::{base, edited};
 use crate::house::{House, info, reason};
+use crate::receipts::file;
 
 const HOSPITAL: &str = "H33010600001";
 
@@ -431,5 +434,36 @@ async fn a_listing_is_of_one_version() {
     let next = house.client.list_fees(page(&new.next_page_token)).await.unwrap().into_inner();
     let numbers: Vec<_> = new.lines.iter().chain(&next.lines).map(|line| line.feedetl_sn.as_str()).collect();
     assert_eq!((numbers.as_slice(), next.next_page_token.as_str()), (&["1", "9"][..], ""));
+    house.close().await;
+}
+
+/// The receipt of a correction proves every version that it made, by its hash; other hospitals' too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_has_a_receipt_that_proves_its_versions() {
+    let beside = tempfile::tempdir().unwrap();
+    let (mut house, notary) =
+        House::open_notarized(tempfile::tempdir().unwrap(), beside.path()).await.unwrap();
+    let mut booked = Vec::new();
+    for number in 1..=3 {
+        let bill = stay(number, number, number, 8_000);
+        booked.push(house.client.settle_bill(bill).await.unwrap().into_inner().settlement.unwrap());
+    }
+    let request = with_bill("C1", &booked[0], charged(stay(1, 1, 1, 8_000), 3_000));
+    let dry = v1::CorrectSettlementRequest { dry_run: "1".to_owned(), ..request.clone() };
+    assert!(correct(&mut house, dry).await.unwrap().receipt.is_none());
+    let answered = correct(&mut house, request).await.unwrap();
+    let correction = v1::CorrectSettlementResponse { receipt: None, ..answered.clone() };
+    let proved = file(&correction, answered.receipt).verify(&notary.public_key()).unwrap();
+    let Answer::Correction(corrected) = proved.answer else { panic!("{:?}", proved.answer) };
+    assert!(corrected.changed.len() > 1, "it went on to the family");
+    for changed in &corrected.changed {
+        let of = booked.iter().find(|it| it.setl_id == changed.setl_id).unwrap();
+        let got = version(&mut house, of, &changed.version).await;
+        assert_eq!(got.receipt, None);
+        let hash = Sha256::digest(got.settlement.unwrap().encode_to_vec());
+        assert_eq!(changed.settlement_sha256, hash.as_slice());
+    }
+    let told = house.query("C1").await;
+    file(&told.correction.unwrap(), told.receipt).verify(&notary.public_key()).unwrap();
     house.close().await;
 }

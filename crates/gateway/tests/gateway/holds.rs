@@ -5,6 +5,7 @@
 
 use bedside_gateway::v1;
 use bedside_gateway::v1::pre_settle_request::Subject;
+use bedside_receipt::Answer;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use prost::Message;
@@ -12,6 +13,7 @@ use tonic::{Code, Status};
 
 use crate::base::edited;
 use crate::house::{House, info, reason};
+use crate::receipts::file;
 
 const HERE: &str = "H33010600001";
 const THERE: &str = "H33010600002";
@@ -359,5 +361,28 @@ async fn a_hold_must_end_ahead_and_not_too_far() {
     house.settle(here.bill("M1")).await.unwrap();
     let settled = pre_settle(&mut house, here.bill("H2"), ahead(60)).await.unwrap_err();
     assert_eq!(reason(&settled), "ALREADY_SETTLED");
+    house.close().await;
+}
+
+/// What was promised is proved like what was booked, and asked for by msgid too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_has_a_receipt() {
+    let beside = tempfile::tempdir().unwrap();
+    let (mut house, notary) =
+        House::open_notarized(tempfile::tempdir().unwrap(), beside.path()).await.unwrap();
+    let here = Stay::of(HERE, "33010001", "V1", 1_000);
+    let answered = pre_settle(&mut house, here.bill("H1"), ahead(3_600)).await.unwrap();
+    let hold = v1::PreSettleResponse { receipt: None, ..answered.clone() };
+    let proved = file(&hold, answered.receipt).verify(&notary.public_key()).unwrap();
+    let Answer::Hold { hold_id, quote } = proved.answer else { panic!("{:?}", proved.answer) };
+    assert_eq!(hold_id, hold.hold_id);
+    let promised = hold.settlement.as_ref().unwrap();
+    assert_eq!(quote.commercial_pay.to_string(), pays(promised));
+    let told = house.query("H1").await;
+    let again = v1::PreSettleResponse { settlement: told.settlement, hold_id: told.hold_id, receipt: None };
+    assert_eq!(again, hold);
+    file(&again, told.receipt).verify(&notary.public_key()).unwrap();
+    // a quote that does not bind is booked nowhere
+    assert!(pre_settle(&mut house, here.bill("Q1"), String::new()).await.unwrap().receipt.is_none());
     house.close().await;
 }

@@ -21,7 +21,7 @@ use crate::house::{House, info, reason};
 const MSGID: &str = "H33010600001202603101200000001";
 
 /// The file that a hospital makes of an answer.
-fn file(answer: &impl Message, receipt: Option<v1::Receipt>) -> Receipt {
+pub(crate) fn file(answer: &impl Message, receipt: Option<v1::Receipt>) -> Receipt {
     let receipt = receipt.unwrap();
     let hash = |bytes: Vec<u8>| <[u8; 32]>::try_from(bytes).unwrap();
     let hashes = |hashes: Vec<Vec<u8>>| hashes.into_iter().map(hash).collect();

@@ -360,6 +360,7 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
         let is_backwards = planted::is("correction-posts-backwards");
         let net = if is_backwards { difference(before, new) } else { difference(new, before) }?;
         let number = number.checked_add(1).ok_or(CorrectError::OutOfRange)?;
+        let answer: Arc<[u8]> = Arc::from(decision.answer);
         let changed = ChangedSettlement {
             setl_id: old.setl_id(),
             message: old.message.clone(),
@@ -370,6 +371,7 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
             old: old.postings.clone(),
             new: decision.postings.clone(),
             net: net.clone(),
+            answer: Arc::clone(&answer),
         };
         let version = Version {
             number,
@@ -380,7 +382,7 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
             net,
             accumulators: decision.accumulators,
             bill: if member.is_rewritten { member.bill.clone() } else { Vec::new() },
-            answer: Arc::from(decision.answer),
+            answer,
         };
         Ok((version, changed))
     }

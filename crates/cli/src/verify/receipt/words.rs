@@ -4,7 +4,8 @@
 
 use bedside_claim::Lang;
 use bedside_receipt::{
-    Added, Answer, AnswerError, Continued, FileError, Mismatch, NotProved, NoteError, RollBack, Sum,
+    Added, Answer, AnswerError, Continued, Corrected, FileError, Mismatch, NotProved, NoteError, RollBack,
+    Sum,
 };
 
 /// What an answer is.
@@ -12,6 +13,20 @@ pub(super) fn answer(answer: &Answer, lang: Lang) -> String {
     let (added, zh, en) = match answer {
         Answer::Settlement(added) => (added, "撤销", "cancels"),
         Answer::Undone(added) => (added, "冲正", "reverses"),
+        Answer::Hold { hold_id, .. } => {
+            return match lang {
+                Lang::Zh => format!("预结算保留 {hold_id}"),
+                Lang::En => format!("hold {hold_id}"),
+            };
+        }
+        Answer::Correction(Corrected { correction_id, correction_time, setl_id, .. }) => {
+            return match lang {
+                Lang::Zh => format!("更正 {correction_id}（更正结算 {setl_id}），{correction_time}"),
+                Lang::En => {
+                    format!("correction {correction_id} (of settlement {setl_id}) of {correction_time}")
+                }
+            };
+        }
         Answer::Tombstone => {
             return match lang {
                 Lang::Zh => "一份未到达报文的冲正，该报文永不受理，不涉及金额".to_owned(),
@@ -100,6 +115,10 @@ fn sum_of(sum: Sum) -> String {
         Sum::Kind(name) => format!("`{name}` 各项支付之和"),
         Sum::ToPerson => "账单之外付给个人之和".to_owned(),
         Sum::Relatives => "共济账户支付之和".to_owned(),
+        Sum::Before(number) => format!("第 {number} 笔被更正结算更正前各方负担之和"),
+        Sum::After(number) => format!("第 {number} 笔被更正结算更正后各方负担之和"),
+        Sum::Difference(number) => format!("第 {number} 笔被更正结算的差额"),
+        Sum::Totals => "各笔更正的合计".to_owned(),
     }
 }
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use bedside_claim::Date;
 use bedside_claim::Lang;
+use bedside_gateway::answer;
 use bedside_ledger::{
     Copied, CopyError, Ledger, LedgerConfig, OpenError, OpenReport, Point, Progress, Verification,
     VerifyError, copy_ledger, read_journal, verify_journal,
@@ -23,7 +24,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::balance::Period;
 use crate::failure::Failure;
 use crate::format::{LangArgument, OutputFormat, hex, print};
 use crate::statement::{self, Form, Language};
@@ -229,10 +229,10 @@ pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Show(arguments) => show(arguments),
         Command::Balance(BalanceArguments { data, from, to, lang, format }) => {
-            let balance = balance::of_period(&data.data, Period { from: *from, to: *to })?;
+            let balance = balance::of_period(&data.data, answer::days(*from, *to))?;
             match format.format {
-                OutputFormat::Text => print(&balance.text((*lang).into())?),
-                OutputFormat::Json => print(&format!("{}\n", balance.json())),
+                OutputFormat::Text => print(&balance::text(&balance, (*lang).into())?),
+                OutputFormat::Json => print(&format!("{}\n", balance::json(&balance)?)),
             }
         }
         Command::Statement(StatementArguments { data, setl_id, format, lang }) => {

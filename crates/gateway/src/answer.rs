@@ -13,6 +13,7 @@ use bedside_claim::{
     BenefitCard, Claim, Fault, Grade, Lang, Line, LineSplit, Money, Origin, Owner, PackCard, PackStatus,
     PayerKind, PublicLayers, Settlement, Term,
 };
+use bedside_ledger::Period;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
@@ -103,6 +104,17 @@ pub fn settlement(
 /// The day in China Standard Time.
 pub(crate) fn china_day(at: Timestamp) -> bedside_claim::Date {
     CHINA.to_datetime(at).date()
+}
+
+/// What is booked on these days in China Standard Time, both included; `None`: from the first record, or to the last. A settlement
+/// counts on the day on which it was booked, whatever its `setl_date`.
+pub fn days(from: Option<bedside_claim::Date>, to: Option<bedside_claim::Date>) -> Period {
+    let begins =
+        |day: bedside_claim::Date| CHINA.to_timestamp(day.at(0, 0, 0, 0)).ok().map(|it| it.as_millisecond());
+    // The days before the first and behind the last that there are have no records.
+    let from_ms = from.and_then(begins).unwrap_or(Period::ALWAYS.from_ms);
+    let until_ms = to.and_then(|to| begins(to.tomorrow().ok()?)).unwrap_or(Period::ALWAYS.until_ms);
+    Period { from_ms, until_ms }
 }
 
 /// `yyyy-MM-dd HH:mm:ss` in China Standard Time; `None` past the year 9999.

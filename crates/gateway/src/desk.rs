@@ -4,10 +4,13 @@
 //! stand, so that two bills of one person never see the same state. Nobody's leaving cancels a commit: the answer is
 //! stored, and the same message gets it. It must not know tonic beyond the refusals it returns.
 
+mod clearing;
 mod correction;
 mod fees;
 mod holds;
+mod periods;
 mod receipts;
+mod reconciliation;
 mod registers;
 mod reversal;
 mod stays;
@@ -25,6 +28,8 @@ use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
 use tokio::sync::{oneshot, watch};
 
+use self::periods::Places;
+pub(crate) use self::reconciliation::Answers;
 use self::registers::Taken;
 use crate::answer::{self, Booking};
 use crate::canonical::{self, Difference};
@@ -58,6 +63,8 @@ pub(crate) struct Desk {
     answer_bytes_max: usize,
     /// How far ahead a quote may bind.
     hold_max_s: u64,
+    /// For calls that read a period.
+    readings: Places,
     /// Turned once, when the ledger is found stopped.
     stopped: Arc<watch::Sender<bool>>,
 }
@@ -106,8 +113,18 @@ impl Desk {
         let (stopped, _) = watch::channel(false);
         // Tables that cannot be read are told by the first call that needs them.
         let has_registers = ledger.has_registers(&tenant).unwrap_or(true);
-        let stopped = Arc::new(stopped);
-        Desk { tenant, ledger, library, notary, has_registers, answer_bytes_max, hold_max_s, stopped }
+        let (stopped, readings) = (Arc::new(stopped), Places::default());
+        Desk {
+            tenant,
+            ledger,
+            library,
+            notary,
+            has_registers,
+            answer_bytes_max,
+            hold_max_s,
+            readings,
+            stopped,
+        }
     }
 
     /// Turns to true once the ledger is found stopped.

@@ -239,6 +239,18 @@ reasons! {
     AnswerTooLarge, "ANSWER_TOO_LARGE", ResourceExhausted,
         "the answer would exceed the message limit, so nothing was booked",
         "settle the stay in parts, or raise the limit at both ends";
+    /// Every place for reading a period is taken.
+    PeriodsBusy, "PERIODS_BUSY", ResourceExhausted,
+        "other calls that read a period were under way until the deadline; nothing was read",
+        "call again after the delay in RetryInfo, or with a longer deadline";
+    /// The reading of a period took too long.
+    PeriodUnread, "PERIOD_UNREAD", DeadlineExceeded,
+        "the deadline passed before the period was read",
+        "ask for a shorter period, or with a longer deadline";
+    /// More rows than one call compares.
+    PeriodTooLarge, "PERIOD_TOO_LARGE", ResourceExhausted,
+        "the ledger has more than 100,000 bookings of the hospital in the period",
+        "reconcile a shorter period";
     /// The ledger has stopped.
     LedgerStopped, "LEDGER_STOPPED", Unavailable,
         "the ledger stopped after a write that it could not confirm; whether this call was booked is unknown",
@@ -254,7 +266,7 @@ reasons! {
     /// Not built yet.
     NotImplemented, "NOT_IMPLEMENTED", Unimplemented,
         "the call, or the part of it that was asked for, is not implemented yet",
-        "use SettleBill, the calls of a stay from Admit to Settle, PreSettle, CancelSettlement, Reverse, CorrectSettlement, GetSettlement, ListFees, QueryByMsgid, GetAccumulators or GetPerson";
+        "use SettleBill, the calls of a stay from Admit to Settle, PreSettle, CancelSettlement, Reverse, CorrectSettlement, GetSettlement, ListFees, QueryByMsgid, GetAccumulators, GetPerson, ReconcileTotals, ReconcileDetails or Clearing";
     /// A defect of the engine or of a pack.
     Fault, "FAULT", Internal,
         "a defect of the engine or of a pack; nothing was booked",
@@ -349,6 +361,15 @@ pub enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// No place for reading a period was free.
+    PeriodsBusy,
+    /// The period was not read by the deadline.
+    PeriodUnread,
+    /// The period has too many rows.
+    PeriodTooLarge {
+        /// How many it may have.
+        limit: usize,
+    },
     /// The ledger has stopped.
     Stopped,
     /// The deadline passed, and nothing was booked.
@@ -399,6 +420,9 @@ impl Refusal {
             Refusal::Busy => ErrorReason::Busy,
             Refusal::DiskNearlyFull => ErrorReason::DiskNearlyFull,
             Refusal::AnswerTooLarge { .. } => ErrorReason::AnswerTooLarge,
+            Refusal::PeriodsBusy => ErrorReason::PeriodsBusy,
+            Refusal::PeriodUnread => ErrorReason::PeriodUnread,
+            Refusal::PeriodTooLarge { .. } => ErrorReason::PeriodTooLarge,
             Refusal::Stopped => ErrorReason::LedgerStopped,
             Refusal::DeadlineBeforeCommit => ErrorReason::DeadlineBeforeCommit,
             Refusal::OutcomeUnknown => ErrorReason::OutcomeUnknown,
@@ -486,6 +510,18 @@ impl Refusal {
             Refusal::AnswerTooLarge { bytes, limit } => Phrase::made(
                 format!("应答 {bytes} 字节，超过上限 {limit}，未记账"),
                 format!("the answer has {bytes} bytes, more than {limit}; nothing was booked"),
+            ),
+            Refusal::PeriodsBusy => Phrase::fixed(
+                "对账与清算正忙，请稍后再试",
+                "other calls that read a period are under way: call again shortly",
+            ),
+            Refusal::PeriodUnread => Phrase::fixed(
+                "已超时，期间未读完，请缩短期间或延长时限",
+                "the deadline passed before the period was read; ask for a shorter one, or with a longer deadline",
+            ),
+            Refusal::PeriodTooLarge { limit } => Phrase::made(
+                format!("期间内本院账目超过 {limit} 笔，请缩短期间"),
+                format!("the hospital has more than {limit} bookings in the period; reconcile a shorter one"),
             ),
             Refusal::Stopped => Phrase::fixed(
                 "账本已停止，结果未知，请用 QueryByMsgid 查询",
@@ -614,7 +650,7 @@ impl From<Refusal> for Status {
                 metadata.insert("quoted".to_owned(), quoted);
                 metadata.insert("now".to_owned(), now);
             }
-            Refusal::Busy => {
+            Refusal::Busy | Refusal::PeriodsBusy => {
                 details.set_retry_info(Some(BUSY_RETRY));
             }
             _ => {}

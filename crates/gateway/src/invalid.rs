@@ -100,10 +100,12 @@ invalid_codes! {
     HoldUntil, "hold_until", "send a time that lies ahead, and not further than the gateway allows";
     /// Dates that exclude each other.
     DateOrder, "date_order", "correct the earlier or the later date";
+    /// Days that are more than one call may ask about.
+    PeriodTooLong, "period_too_long", "ask for a shorter period";
     /// A list without rows.
     Empty, "empty", "send at least one row";
     /// A list with more rows than one message may have.
-    TooManyRows, "too_many_rows", "settle the stay in parts";
+    TooManyRows, "too_many_rows", "settle the stay in parts; reconcile a shorter period";
     /// A row that another field names does not exist.
     NoSuchRow, "no_such_row", "send the row, or name one that is there";
     /// Two rows where one may be.

@@ -14,6 +14,7 @@ mod lines;
 mod list_fees;
 mod national;
 mod national_cancel;
+mod period;
 mod person;
 mod prior;
 mod proc_info;
@@ -34,6 +35,9 @@ pub use self::hold::{hold, hold_span, quote};
 pub(crate) use self::list_fees::wrong_token;
 pub use self::list_fees::{FeePage, PageStart, list_fees};
 pub use self::national_cancel::NationalCancel;
+pub use self::period::{
+    AMOUNTS, Amounts, Days, STATEMENT_ROWS_MAX, Statement, Totals, clearing, statement, totals,
+};
 pub use self::prior::prior;
 pub(crate) use self::reverse::stay_infno;
 pub use self::reverse::{Reversal, Reversible, reverse};

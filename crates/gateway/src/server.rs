@@ -50,6 +50,8 @@ pub struct Limits {
     pub deadline_settle: Duration,
     /// Longest time for a call that only reads.
     pub deadline_check: Duration,
+    /// Longest time for a call that reads a period.
+    pub deadline_period: Duration,
     /// Silence after which a connection is pinged.
     pub keepalive_interval: Duration,
     /// Silence after a ping that closes the connection.
@@ -71,6 +73,7 @@ impl Default for Limits {
             local_error_resets: 1_024,
             deadline_settle: Duration::from_secs(10),
             deadline_check: Duration::from_secs(3),
+            deadline_period: Duration::from_secs(60),
             keepalive_interval: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(20),
             connection_age: Duration::from_secs(30 * 60),
@@ -217,7 +220,11 @@ impl Gateway {
         let logging = keeper.map(|notary| tokio::spawn(keep_log(notary)));
 
         let door = desk.clone();
-        let caps = Caps { settle: limits.deadline_settle, check: limits.deadline_check };
+        let caps = Caps {
+            settle: limits.deadline_settle,
+            check: limits.deadline_check,
+            period: limits.deadline_period,
+        };
         let service = BedsideServiceServer::new(Service { desk, caps })
             .max_decoding_message_size(limits.message_bytes)
             .max_encoding_message_size(limits.message_bytes);
@@ -286,7 +293,8 @@ async fn keep_log(notary: Arc<Notary>) {
 
 fn server(limits: &Limits) -> Server {
     // The transport's own timeout cuts a call without a word; it stands a little behind the deadlines of the service.
-    let backstop = limits.deadline_settle.max(limits.deadline_check) + Duration::from_secs(1);
+    let longest = limits.deadline_settle.max(limits.deadline_check).max(limits.deadline_period);
+    let backstop = longest + Duration::from_secs(1);
     Server::builder()
         .timeout(backstop)
         .max_concurrent_streams(limits.streams_per_connection)

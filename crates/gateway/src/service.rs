@@ -3,10 +3,11 @@
 //! Spans carry the call, `fixmedins_code` and `msgid`, never anything of the person.
 
 mod batches;
+mod statement;
 
 use std::time::Duration;
 
-use tokio_stream::Empty;
+use tokio_stream::{Empty, Iter};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
@@ -23,6 +24,8 @@ pub(crate) struct Caps {
     pub(crate) settle: Duration,
     /// Calls that only read.
     pub(crate) check: Duration,
+    /// Calls that read a period.
+    pub(crate) period: Duration,
 }
 
 /// The door of one tenant.
@@ -291,25 +294,37 @@ impl BedsideService for Service {
 
     async fn reconcile_totals(
         &self,
-        _: Request<v1::ReconcileTotalsRequest>,
+        request: Request<v1::ReconcileTotalsRequest>,
     ) -> Result<Response<v1::ReconcileTotalsResponse>, Status> {
-        not_implemented("ReconcileTotals (3201)")
+        let deadline = Deadline::of(request.metadata(), self.caps.period);
+        let request = request.into_inner();
+        let span = span("ReconcileTotals", request.header.as_ref());
+        Ok(Response::new(traced(span, self.desk.reconcile_totals(request, deadline)).await?))
     }
 
-    type ReconcileDetailsStream = Empty<Result<v1::ReconcileDetailsResponse, Status>>;
+    type ReconcileDetailsStream = Iter<statement::Statuses>;
 
     async fn reconcile_details(
         &self,
-        _: Request<Streaming<v1::ReconcileDetailsRequest>>,
+        request: Request<Streaming<v1::ReconcileDetailsRequest>>,
     ) -> Result<Response<Self::ReconcileDetailsStream>, Status> {
-        not_implemented("ReconcileDetails (3202)")
+        let deadline = Deadline::of(request.metadata(), self.caps.period);
+        let gathered =
+            tokio::time::timeout_at(deadline.instant(), statement::gather(request.into_inner())).await;
+        let request = gathered.unwrap_or(Err(Refusal::PeriodUnread.into()))?;
+        let span = span("ReconcileDetails", request.header.as_ref());
+        let answers = traced(span, self.desk.reconcile_details(request, deadline)).await?;
+        Ok(Response::new(tokio_stream::iter(statement::Statuses(answers))))
     }
 
     async fn clearing(
         &self,
-        _: Request<v1::ClearingRequest>,
+        request: Request<v1::ClearingRequest>,
     ) -> Result<Response<v1::ClearingResponse>, Status> {
-        not_implemented("Clearing (3203)")
+        let deadline = Deadline::of(request.metadata(), self.caps.period);
+        let request = request.into_inner();
+        let span = span_of("Clearing", &request.fixmedins_code, "");
+        Ok(Response::new(traced(span, self.desk.clearing(request, deadline)).await?))
     }
 
     type WatchClaimStream = Empty<Result<v1::WatchClaimResponse, Status>>;

@@ -1,6 +1,7 @@
 //! The handle: submits commands to the committer and reads what is booked.
 
 mod corrections;
+mod periods;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};

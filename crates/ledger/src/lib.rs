@@ -63,6 +63,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod balance;
 mod booking;
 mod checkpoint;
 mod codec;
@@ -82,6 +83,7 @@ mod ledger;
 mod node;
 mod open;
 mod outcome;
+mod period;
 mod planted;
 mod progress;
 mod readjudication;
@@ -105,6 +107,7 @@ mod verify;
 mod versions;
 mod watch;
 
+pub use balance::{Balance, BalanceError, Hospital, PAYER_PREFIX, Posted, Settled, Sum, posted_by};
 pub use codec::{Malformed, TEXT_BYTES_MAX, TooLarge};
 pub use copy::{Copied, CopyError, Point, copy_ledger};
 pub use correction::{Correction, NetChange, Turn, Version};
@@ -121,6 +124,7 @@ pub use ledger::Ledger;
 pub use node::Node;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};
 pub use outcome::{Busy, CancelError, CorrectError, RegisterError, ReverseError, SettleError, Unusable};
+pub use period::{Period, PeriodRecords};
 pub use progress::Progress;
 pub use readjudication::{
     ChangedSettlement, CorrectEvent, Corrected, Effect, Facts, Readjudication, Run, Service, Standing,

@@ -18,7 +18,7 @@ const HOSPITAL: &str = "H33010600001";
 
 /// A stay of a member of the family F1, all of it in scope and not settled through basic insurance: the family's plan has a
 /// deductible of 10,000.00 that its members share, and pays what exceeds it.
-fn stay(member: u32, number: u32, month: u32, yuan: u32) -> v1::SettleBillRequest {
+pub(crate) fn stay(member: u32, number: u32, month: u32, yuan: u32) -> v1::SettleBillRequest {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/case-files");
     let text = std::fs::read_to_string(format!("{folder}/esheng-family.json")).unwrap();
     let mut bill = parse_case_file(&text).unwrap().bills.remove(0);
@@ -44,7 +44,7 @@ fn charge(bill: &mut v1::SettleBillRequest, yuan: u32) {
     bill.data.as_mut().unwrap().medfee_sumamt = amount;
 }
 
-fn charged(mut bill: v1::SettleBillRequest, yuan: u32) -> v1::SettleBillRequest {
+pub(crate) fn charged(mut bill: v1::SettleBillRequest, yuan: u32) -> v1::SettleBillRequest {
     charge(&mut bill, yuan);
     bill
 }
@@ -61,7 +61,7 @@ fn correction(msgid: &str, booked: &v1::Settlement) -> v1::CorrectSettlementRequ
     }
 }
 
-fn with_bill(
+pub(crate) fn with_bill(
     msgid: &str,
     booked: &v1::Settlement,
     bill: v1::SettleBillRequest,

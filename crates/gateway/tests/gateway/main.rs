@@ -16,6 +16,7 @@ mod lifecycle;
 mod national;
 mod privacy;
 mod receipts;
+mod reconciliation;
 mod registers;
 mod reversal;
 mod stay_lifecycle;

@@ -100,12 +100,6 @@ async fn calls_to_come_say_so() {
         assert_eq!(status.message(), format!("{call} is not implemented yet"));
     };
     let client = &mut house.client;
-    check(
-        client.reconcile_totals(v1::ReconcileTotalsRequest::default()).await.map(drop),
-        "ReconcileTotals (3201)",
-    );
-    check(client.reconcile_details(tokio_stream::empty()).await.map(drop), "ReconcileDetails (3202)");
-    check(client.clearing(v1::ClearingRequest::default()).await.map(drop), "Clearing (3203)");
     check(client.watch_claim(v1::WatchClaimRequest::default()).await.map(drop), "WatchClaim");
     house.close().await;
 }

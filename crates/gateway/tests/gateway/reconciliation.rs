@@ -1,0 +1,624 @@
+//! `Clearing`, `ReconcileTotals` and `ReconcileDetails` over real gRPC. What is expected is added up here from the answers that
+//! the hospitals got, as their own systems would.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bedside_gateway::v1;
+use tokio_stream::StreamExt;
+use tonic::{Code, Status};
+
+use crate::base::edited;
+use crate::corrections::{charged, stay, with_bill};
+use crate::house::{House, info, reason};
+use crate::privacy::said;
+use crate::stays::Stay;
+
+const A: &str = "H33010600001";
+const B: &str = "H33010600002";
+
+fn fen(amount: &str) -> i64 {
+    amount.replace('.', "").parse().unwrap()
+}
+
+fn yuan(fen: i64) -> String {
+    let sign = if fen < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", fen.abs() / 100, fen.abs() % 100)
+}
+
+/// What a hospital has of one booking: the row it would send, and who bears it.
+#[derive(Debug, Clone)]
+struct Own {
+    hospital: &'static str,
+    entry: &'static str,
+    row: v1::StatementRow,
+    accounts: BTreeMap<String, i64>,
+}
+
+/// From the answer to a settlement, or of the mirror that undoes one.
+fn own(hospital: &'static str, entry: &'static str, answer: &v1::Settlement) -> Own {
+    let setlinfo = answer.setlinfo.clone().unwrap();
+    let mut accounts = BTreeMap::<String, i64>::new();
+    let mut bear = |account: String, amount: &str, sign: i64| {
+        *accounts.entry(account).or_default() += sign * fen(amount);
+    };
+    for payment in &answer.payments {
+        bear(format!("payer:{}", payment.payer_code), &payment.amount, 1);
+    }
+    for payment in answer.to_person.iter().map(|paid| paid.payment.as_ref().unwrap()) {
+        bear(format!("payer:{}", payment.payer_code), &payment.amount, 1);
+        bear("person".to_owned(), &payment.amount, -1);
+    }
+    bear("hospital".to_owned(), &setlinfo.hosp_part_amt, 1);
+    bear("account".to_owned(), &setlinfo.acct_pay, 1);
+    bear("cash".to_owned(), &setlinfo.psn_cash_pay, 1);
+    accounts.retain(|_, amount| *amount != 0);
+    let row = v1::StatementRow {
+        setl_id: answer.setl_id.clone(),
+        msgid: answer.medins_setl_id.clone(),
+        correction_id: String::new(),
+        mdtrt_id: answer.mdtrt_id.clone(),
+        psn_no: answer.psn_no.clone(),
+        medfee_sumamt: setlinfo.medfee_sumamt,
+        fund_pay_sumamt: setlinfo.fund_pay_sumamt,
+        acct_pay: setlinfo.acct_pay,
+        cash_payamt: setlinfo.psn_cash_pay,
+        commercial_pay: setlinfo.commercial_pay,
+        refd_setl_flag: if entry == "settlement" { "0" } else { "1" }.to_owned(),
+    };
+    Own { hospital, entry, row, accounts }
+}
+
+/// From the answer to a correction: the difference of one settlement, whose payer is the commercial plan.
+fn corrected(correction: &v1::CorrectSettlementResponse, booked: &[Own]) -> Vec<Own> {
+    let of_one = |changed: &v1::CorrectedSettlement| {
+        let before = booked.iter().find(|own| own.row.setl_id == changed.setl_id).unwrap();
+        let accounts: BTreeMap<String, i64> = changed
+            .accounts
+            .iter()
+            .map(|account| (account.account.clone(), fen(&account.difference)))
+            .filter(|(_, amount)| *amount != 0)
+            .collect();
+        let on = |account: &str| yuan(accounts.get(account).copied().unwrap_or_default());
+        let row = v1::StatementRow {
+            correction_id: correction.correction_id.clone(),
+            medfee_sumamt: yuan(fen(&changed.new_medfee_sumamt) - fen(&changed.old_medfee_sumamt)),
+            fund_pay_sumamt: "0.00".to_owned(),
+            acct_pay: on("account"),
+            cash_payamt: on("cash"),
+            commercial_pay: on("payer:PAJK"),
+            ..before.row.clone()
+        };
+        Own { entry: "correction", row, accounts, ..before.clone() }
+    };
+    correction.changed.iter().map(of_one).collect()
+}
+
+/// The first and the last day of what was booked.
+#[derive(Debug, Clone)]
+struct Days(String, String);
+
+/// A day at two hospitals: everything that posts, and some that does not. In the order of booking.
+async fn a_day(house: &mut House) -> (Vec<Own>, Days) {
+    let mut all = Vec::new();
+    let named =
+        |name: &str, edits: &str| Stay::named(name, &format!("header.msgid = m-{name}\n{edits}")).bill;
+
+    // Adopted from the national platform: public funds, the account, the hospital's own share, and a commercial plan.
+    let first = house.settle(named("one", "national")).await.unwrap();
+    all.push(own(A, "settlement", &first));
+    let again = named("one", "national\nheader.msgid = m-two\nmdtrtinfo.mdtrt_id = V-two");
+    all.push(own(A, "settlement", &house.settle(again).await.unwrap()));
+    // Computed by our packs, and cancelled.
+    let gone = house.settle(named("gone", "")).await.unwrap();
+    all.push(own(A, "settlement", &gone));
+    all.push(own(A, "cancellation", &house.cancel("c-gone", &gone).await.unwrap()));
+    // A hold, an admission and a tombstone post nothing.
+    let held = Stay::named("held", "header.msgid = m-held").bill;
+    let tomorrow = format!("{} 00:00:00", day_after(&first.setl_time));
+    let quote = v1::PreSettleRequest {
+        subject: Some(v1::pre_settle_request::Subject::Bill(held)),
+        hold_until: tomorrow,
+        ..Default::default()
+    };
+    // Near midnight the hold would lie in the past; it is only there to be in the way.
+    let _ = house.client.pre_settle(quote).await;
+    house.reverse("r-never", "P-never", "never", "2304").await.unwrap();
+
+    // A stay at the other hospital, settled midway and at its end, with a daily allowance to the person.
+    let stay_at_b = Stay::named(
+        "parts",
+        &format!(
+            "header.fixmedins_code = {B}\ncopy feedetail[2]\nfeedetail[3].feedetl_sn = 4\n\
+             feedetail[2].fee_ocur_time = 2026-03-05 08:00:00\nfeedetail[3].pric = 40000\n\
+             feedetail[3].det_item_fee_sumamt = 40000.00\nfeedetail[3].fulamt_ownpay_amt = 0\n\
+             feedetail[3].preselfpay_amt = 0\nfeedetail[3].inscp_scp_amt = 40000.00\ndrop insuinfo[1]\n\
+             data.medfee_sumamt = 40100.00\npolicyinfo[0].product = demo/inpatient-allowance"
+        ),
+    );
+    let client = &mut house.client;
+    client.admit(stay_at_b.admit("a")).await.unwrap();
+    client.upload_fees(stay_at_b.upload("u1", 0..3)).await.unwrap();
+    let midway = client.settle(stay_at_b.settle_midway("s1", "2026-03-05", "100.00")).await.unwrap();
+    all.push(own(B, "settlement", &midway.into_inner().settlement.unwrap()));
+    client.upload_fees(stay_at_b.upload("u2", 3..4)).await.unwrap();
+    client.discharge(stay_at_b.discharge("d")).await.unwrap();
+    let data =
+        v1::SettleData { medfee_sumamt: "40000.00".to_owned(), ..stay_at_b.bill.data.clone().unwrap() };
+    let rest = v1::SettleRequest { data: Some(data), ..stay_at_b.settle("s2") };
+    let rest = client.settle(rest).await.unwrap().into_inner().settlement.unwrap();
+    assert!(fen(&rest.setlinfo.as_ref().unwrap().to_person_pay) > 0);
+    all.push(own(B, "settlement", &rest));
+
+    // A family whose shared deductible carries a correction of one hospital to the other.
+    let mut second = stay(2, 2, 4, 5_000);
+    second.header.as_mut().unwrap().fixmedins_code = B.to_owned();
+    let bills = [stay(1, 1, 3, 7_000), second, stay(3, 3, 5, 1_000)];
+    let mut family = Vec::new();
+    for (bill, hospital) in bills.iter().zip([A, B, A]) {
+        family.push(house.settle(bill.clone()).await.unwrap());
+        all.push(own(hospital, "settlement", family.last().unwrap()));
+    }
+    let correction = with_bill("K1", &family[0], charged(bills[0].clone(), 4_500));
+    let correction = house.client.correct_settlement(correction).await.unwrap().into_inner();
+    assert_eq!(correction.changed.len(), 3);
+    let differences = corrected(&correction, &all);
+    all.extend(differences);
+    // Reversed by its message: what was booked stays, and its mirror beside it.
+    let lost = house.settle(named("lost", "")).await.unwrap();
+    all.push(own(A, "settlement", &lost));
+    let reversed = house.reverse("r-lost", "P-lost", "m-lost", "2304").await.unwrap();
+    let mirror = reversed.settlement.unwrap();
+    all.push(own(A, "reversal", &mirror));
+    let days = Days(first.setl_time[..10].to_owned(), mirror.setl_time[..10].to_owned());
+    (all, days)
+}
+
+fn day_after(setl_time: &str) -> String {
+    let day: bedside_claim::Date = setl_time[..10].parse().unwrap();
+    day.tomorrow().unwrap().to_string()
+}
+
+fn day_before(day: &str) -> String {
+    let day: bedside_claim::Date = day.parse().unwrap();
+    day.yesterday().unwrap().to_string()
+}
+
+fn clearing(hospital: &str, payer: &str, Days(from, to): &Days) -> v1::ClearingRequest {
+    v1::ClearingRequest {
+        fixmedins_code: hospital.to_owned(),
+        payer_code: payer.to_owned(),
+        begndate: from.clone(),
+        enddate: to.clone(),
+    }
+}
+
+/// What the hospitals' own books come to.
+fn expected(books: &[Own], hospital: &str, payer: &str) -> v1::ClearingResponse {
+    let (mut owed, mut beside) = (BTreeMap::new(), BTreeMap::new());
+    let counts = |own: &&Own| hospital.is_empty() || own.hospital == hospital;
+    for own in books.iter().filter(counts) {
+        let (amount, accounts, count): &mut (i64, BTreeMap<&str, i64>, u64) =
+            beside.entry(own.hospital).or_default();
+        *amount += fen(&own.row.medfee_sumamt);
+        *count += 1;
+        for (account, fen) in &own.accounts {
+            match account.strip_prefix("payer:") {
+                Some(code) if payer.is_empty() || code == payer => {
+                    let sum: &mut (i64, u64) = owed.entry((code, own.hospital)).or_default();
+                    *sum = (sum.0 + fen, sum.1 + 1);
+                }
+                Some(_) => {}
+                None => *accounts.entry(account).or_default() += fen,
+            }
+        }
+    }
+    let rows = owed.into_iter().map(|((code, hospital), (amount, count))| v1::ClearingRow {
+        payer_code: code.to_owned(),
+        fixmedins_code: hospital.to_owned(),
+        amount: yuan(amount),
+        fixmedins_setl_cnt: count.to_string(),
+    });
+    let hospitals = beside.into_iter().map(|(hospital, (amount, accounts, count))| {
+        let on = |account| accounts.get(account).copied().unwrap_or_default();
+        v1::ClearingHospital {
+            fixmedins_code: hospital.to_owned(),
+            medfee_sumamt: yuan(amount),
+            hosp_part_amt: yuan(on("hospital")),
+            acct_pay: yuan(on("account")),
+            cash_payamt: yuan(on("cash")),
+            to_person_pay: yuan(-on("person")),
+            fixmedins_setl_cnt: count.to_string(),
+        }
+    });
+    v1::ClearingResponse { rows: rows.collect(), hospitals: hospitals.collect() }
+}
+
+async fn cleared(house: &mut House, request: v1::ClearingRequest) -> Result<v1::ClearingResponse, Status> {
+    Ok(house.client.clearing(request).await?.into_inner())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_cleared_to_the_fen() {
+    let mut house = House::open().await;
+    let (books, days) = a_day(&mut house).await;
+    let whole = cleared(&mut house, clearing("", "", &days)).await.unwrap();
+    assert_eq!(whole, expected(&books, "", ""));
+    for hospital in [A, B, "H33010600003"] {
+        let own = cleared(&mut house, clearing(hospital, "", &days)).await.unwrap();
+        assert_eq!(own, expected(&books, hospital, ""), "{hospital}");
+    }
+    let payers: BTreeSet<&str> = whole.rows.iter().map(|row| row.payer_code.as_str()).collect();
+    assert!(payers.len() >= 4, "{payers:?}");
+    for payer in payers {
+        let own = cleared(&mut house, clearing("", payer, &days)).await.unwrap();
+        assert_eq!(own, expected(&books, "", payer), "{payer}");
+    }
+    // The plan owes what the correction left: 500.00 of the third member's bill at A, and nothing any more at B.
+    let plan: Vec<_> = whole.rows.iter().filter(|row| row.payer_code == "PAJK").collect();
+    let plan: Vec<_> = plan.iter().map(|row| (row.fixmedins_code.as_str(), row.amount.as_str())).collect();
+    assert_eq!(plan, [(A, "500.00"), (B, "0.00")]);
+
+    // The postings of the whole journal, added up without hospitals.
+    let mut accounts = BTreeMap::<String, i64>::new();
+    for record in house.ledger.records() {
+        for posting in record.unwrap().1.postings {
+            *accounts.entry(posting.account.to_string()).or_default() += posting.amount.units();
+        }
+    }
+    let mut of_payers = BTreeMap::<String, i64>::new();
+    for row in &whole.rows {
+        *of_payers.entry(format!("payer:{}", row.payer_code)).or_default() += fen(&row.amount);
+    }
+    accounts.retain(|account, _| account.starts_with("payer:"));
+    assert_eq!(of_payers, accounts);
+    for own in &whole.hospitals {
+        let rows = whole.rows.iter().filter(|row| row.fixmedins_code == own.fixmedins_code);
+        let payers: i64 = rows.map(|row| fen(&row.amount)).sum();
+        let others = fen(&own.hosp_part_amt) + fen(&own.acct_pay) + fen(&own.cash_payamt);
+        assert_eq!(fen(&own.medfee_sumamt), payers + others - fen(&own.to_person_pay));
+    }
+
+    let before = Days(day_before(&days.0), day_before(&days.0));
+    let nothing = cleared(&mut house, clearing("", "", &before)).await.unwrap();
+    assert_eq!(nothing, v1::ClearingResponse::default());
+    let house = house.restart().await;
+    let mut client = house.client.clone();
+    assert_eq!(client.clearing(clearing("", "", &days)).await.unwrap().into_inner(), whole);
+    drop(client);
+    house.close().await;
+}
+
+fn header(hospital: &str) -> Option<v1::Header> {
+    Some(v1::Header { fixmedins_code: hospital.to_owned(), ..v1::Header::default() })
+}
+
+fn sum(books: &[Own], of: fn(&v1::StatementRow) -> &str) -> String {
+    yuan(books.iter().map(|own| fen(of(&own.row))).sum())
+}
+
+fn totals(hospital: &str, books: &[Own], days: &Days) -> v1::ReconcileTotalsRequest {
+    v1::ReconcileTotalsRequest {
+        header: header(hospital),
+        stmt_begndate: days.0.clone(),
+        stmt_enddate: days.1.clone(),
+        medfee_sumamt: sum(books, |row| &row.medfee_sumamt),
+        fund_pay_sumamt: sum(books, |row| &row.fund_pay_sumamt),
+        acct_pay: sum(books, |row| &row.acct_pay),
+        cash_payamt: sum(books, |row| &row.cash_payamt),
+        commercial_pay: sum(books, |row| &row.commercial_pay),
+        fixmedins_setl_cnt: books.len().to_string(),
+        refd_setl_flag: String::new(),
+    }
+}
+
+fn of(books: &[Own], hospital: &str) -> Vec<Own> {
+    books.iter().filter(|own| own.hospital == hospital).cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_agree_or_say_by_how_much_they_differ() {
+    let mut house = House::open().await;
+    let (books, days) = a_day(&mut house).await;
+    for hospital in [A, B] {
+        let own = of(&books, hospital);
+        let mut request = totals(hospital, &own, &days);
+        let answer = house.client.reconcile_totals(request.clone()).await.unwrap().into_inner();
+        assert_eq!(answer.stmt_rslt, "equal", "{answer:?}");
+        assert_eq!(answer.totals.len(), 6);
+        assert!(
+            answer.totals.iter().all(
+                |total| total.here == total.there && total.difference.trim_matches(['0', '.']).is_empty()
+            )
+        );
+        // As the national 3201 has it, without what it lacks.
+        request.cash_payamt.clear();
+        request.commercial_pay.clear();
+        let answer = house.client.reconcile_totals(request.clone()).await.unwrap().into_inner();
+        assert_eq!((answer.stmt_rslt.as_str(), answer.totals.len()), ("equal", 4));
+
+        let standing: Vec<Own> =
+            own.iter().filter(|own| !matches!(own.entry, "cancellation" | "reversal")).cloned().collect();
+        let without = v1::ReconcileTotalsRequest {
+            refd_setl_flag: "0".to_owned(),
+            ..totals(hospital, &standing, &days)
+        };
+        let answer = house.client.reconcile_totals(without).await.unwrap().into_inner();
+        assert_eq!(answer.stmt_rslt, "equal", "{answer:?}");
+    }
+
+    let own = of(&books, A);
+    let mut short = totals(A, &own[1..], &days);
+    short.fund_pay_sumamt = totals(A, &own, &days).fund_pay_sumamt;
+    let answer = house.client.reconcile_totals(short.clone()).await.unwrap().into_inner();
+    assert_eq!(answer.stmt_rslt, "differs");
+    let told: BTreeMap<&str, (&str, &str)> = answer
+        .totals
+        .iter()
+        .map(|total| (total.field.as_str(), (total.stmt_rslt.as_str(), total.difference.as_str())))
+        .collect();
+    assert_eq!(told["medfee_sumamt"], ("differs", own[0].row.medfee_sumamt.as_str()));
+    assert_eq!(told["fund_pay_sumamt"], ("equal", "0.00"));
+    assert_eq!(told["cash_payamt"], ("differs", own[0].row.cash_payamt.as_str()));
+    assert_eq!(told["fixmedins_setl_cnt"], ("differs", "1"));
+    let sentence = answer.stmt_rslt_dscr.unwrap();
+    assert!(sentence.en.contains("medfee_sumamt") && sentence.zh.contains("medfee_sumamt"), "{sentence:?}");
+    house.close().await;
+}
+
+fn details(hospital: &str, days: &Days, rows: &[v1::StatementRow]) -> Vec<v1::ReconcileDetailsRequest> {
+    let head = v1::ReconcileDetailsRequest {
+        header: header(hospital),
+        stmt_begndate: days.0.clone(),
+        stmt_enddate: days.1.clone(),
+        rows: Vec::new(),
+    };
+    let batches =
+        rows.chunks(3).map(|rows| v1::ReconcileDetailsRequest { rows: rows.to_vec(), ..Default::default() });
+    std::iter::once(head).chain(batches).collect()
+}
+
+async fn reconciled(
+    house: &mut House,
+    messages: Vec<v1::ReconcileDetailsRequest>,
+) -> Result<Vec<v1::ReconcileDetailsResponse>, Status> {
+    let answers = house.client.reconcile_details(tokio_stream::iter(messages)).await?.into_inner();
+    answers.collect::<Result<Vec<_>, _>>().await
+}
+
+fn rows(books: &[Own]) -> Vec<v1::StatementRow> {
+    books.iter().map(|own| own.row.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_row_is_equal_differs_or_is_on_one_side_only() {
+    let mut house = House::open().await;
+    let (books, days) = a_day(&mut house).await;
+    for hospital in [A, B] {
+        let own = of(&books, hospital);
+        let answers = reconciled(&mut house, details(hospital, &days, &rows(&own))).await.unwrap();
+        assert_eq!(answers.len(), own.len());
+        for (place, (answer, own)) in answers.iter().zip(&own).enumerate() {
+            assert_eq!((answer.stmt_rslt.as_str(), &answer.row), ("equal", &place.to_string()), "{answer:?}");
+            assert_eq!((answer.booking.as_ref(), answer.entry.as_str()), (Some(&own.row), own.entry));
+        }
+        // By msgid alone, without what need not be sent, the other way round.
+        let mut bare = rows(&own);
+        bare.reverse();
+        for row in bare.iter_mut() {
+            if row.correction_id.is_empty() {
+                row.setl_id.clear();
+            }
+            for text in
+                [&mut row.mdtrt_id, &mut row.cash_payamt, &mut row.commercial_pay, &mut row.refd_setl_flag]
+            {
+                text.clear();
+            }
+        }
+        let answers = reconciled(&mut house, details(hospital, &days, &bare)).await.unwrap();
+        assert!(answers.iter().all(|answer| answer.stmt_rslt == "equal"), "{answers:?}");
+
+        // Nothing sent: everything is only here, in the order of booking.
+        let answers = reconciled(&mut house, details(hospital, &days, &[])).await.unwrap();
+        let told: Vec<_> = answers.iter().map(|answer| answer.booking.clone().unwrap()).collect();
+        assert_eq!(told, rows(&own));
+        assert!(answers.iter().all(|answer| answer.stmt_rslt == "only_here" && answer.row.is_empty()));
+    }
+
+    let (own, foreign) = (of(&books, A), of(&books, B));
+    let mut sent = rows(&own);
+    let missing = sent.remove(1);
+    // Altered amounts; the two visits of one person taken for each other; another person; booked twice; a booking of the other
+    // hospital; one that never was.
+    sent[0].medfee_sumamt = yuan(fen(&sent[0].medfee_sumamt) + 1);
+    sent[0].cash_payamt = yuan(fen(&sent[0].cash_payamt) + 1);
+    sent[1].psn_no = "P-somebody-else".to_owned();
+    sent[2].mdtrt_id = "V-two".to_owned();
+    let twice = sent[3].clone();
+    let never = v1::StatementRow { setl_id: "S0000000000009999".to_owned(), ..sent[3].clone() };
+    let known = sent.len();
+    sent.extend([twice, foreign[0].row.clone(), v1::StatementRow { msgid: "m-never".to_owned(), ..never }]);
+    let answers = reconciled(&mut house, details(A, &days, &sent)).await.unwrap();
+    assert_eq!(answers.len(), sent.len() + 1);
+    let differing = |answer: &v1::ReconcileDetailsResponse| {
+        let fields = answer.differences.iter();
+        fields
+            .map(|it| (it.field.clone(), it.here.clone(), it.there.clone(), it.difference.clone()))
+            .collect::<Vec<_>>()
+    };
+    let amount = |field: &str, here: &str, there: &str| {
+        (field.to_owned(), here.to_owned(), there.to_owned(), "-0.01".to_owned())
+    };
+    assert_eq!(
+        differing(&answers[0]),
+        [
+            amount("medfee_sumamt", &own[0].row.medfee_sumamt, &sent[0].medfee_sumamt),
+            amount("cash_payamt", &own[0].row.cash_payamt, &sent[0].cash_payamt),
+        ]
+    );
+    let masked = |field: &str, here: usize, there: usize| {
+        let shown = |chars| format!("*** ({chars} characters)");
+        (field.to_owned(), shown(here), shown(there), String::new())
+    };
+    assert_eq!(differing(&answers[1]), [masked("psn_no", 6, 15)]);
+    assert_eq!(differing(&answers[2]), [masked("mdtrt_id", 6, 5)]);
+    for (place, answer) in answers.iter().enumerate().take(known) {
+        assert_eq!(answer.stmt_rslt, if place < 3 { "differs" } else { "equal" }, "{answer:?}");
+    }
+    for (place, answer) in answers.iter().enumerate().skip(known).take(3) {
+        assert_eq!((answer.stmt_rslt.as_str(), answer.row.clone()), ("only_there", place.to_string()));
+        let only = v1::StatementRow {
+            setl_id: sent[place].setl_id.clone(),
+            msgid: sent[place].msgid.clone(),
+            ..Default::default()
+        };
+        assert_eq!(answer.booking, Some(only));
+    }
+    assert!(answers[known].memo.as_ref().unwrap().en.contains("earlier row"), "{:?}", answers[known]);
+    let last = answers.last().unwrap();
+    assert_eq!((last.stmt_rslt.as_str(), last.booking.as_ref()), ("only_here", Some(&missing)));
+    let told = format!("{answers:?}");
+    for row in rows(&foreign).iter().filter(|row| row.correction_id.is_empty()).skip(1) {
+        assert!(!told.contains(&row.setl_id) && !told.contains(&row.psn_no), "{row:?}");
+    }
+    house.close().await;
+}
+
+/// A booking that came while others went on is in the answer or not, never half of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_is_read_while_settlements_go_on() {
+    let mut house = House::open().await;
+    let first = house.settle(edited("header.msgid = first")).await.unwrap();
+    let days = Days(day_before(&first.setl_time[..10]), day_after(&first.setl_time));
+    let mut client = house.client.clone();
+    let booking = tokio::spawn(async move {
+        for number in 0..60 {
+            let name = format!("n{number}");
+            let bill = Stay::named(&name, &format!("header.msgid = {name}")).bill;
+            client.settle_bill(bill).await.unwrap();
+        }
+    });
+    let mut counts = Vec::new();
+    while !booking.is_finished() {
+        let answer = cleared(&mut house, clearing(A, "", &days)).await.unwrap();
+        let own = &answer.hospitals[0];
+        let count: i64 = own.fixmedins_setl_cnt.parse().unwrap();
+        assert_eq!(fen(&own.medfee_sumamt), count * 10_000);
+        counts.push(count);
+    }
+    booking.await.unwrap();
+    assert!(counts.is_sorted(), "{counts:?}");
+    let answer = cleared(&mut house, clearing(A, "", &days)).await.unwrap();
+    assert_eq!(answer.hospitals[0].fixmedins_setl_cnt, "61");
+    house.close().await;
+}
+
+/// `reason field code` of a refusal.
+fn told(status: &Status) -> String {
+    let metadata = info(status).metadata;
+    format!("{} {} {}", reason(status), metadata["field"], metadata["code"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_questions_are_refused_by_name() {
+    let mut house = House::open().await;
+    let days = Days("2026-03-01".to_owned(), "2026-03-31".to_owned());
+    let good = clearing("", "", &days);
+    for (request, expected) in [
+        (v1::ClearingRequest { begndate: String::new(), ..good.clone() }, "begndate required"),
+        (v1::ClearingRequest { begndate: "2026-3-1".to_owned(), ..good.clone() }, "begndate bad_date"),
+        (v1::ClearingRequest { enddate: "2026-02-28".to_owned(), ..good.clone() }, "enddate date_order"),
+        (v1::ClearingRequest { enddate: "2027-03-02".to_owned(), ..good.clone() }, "enddate period_too_long"),
+        (
+            v1::ClearingRequest { fixmedins_code: "H-1".to_owned(), ..good.clone() },
+            "fixmedins_code bad_characters",
+        ),
+        (v1::ClearingRequest { payer_code: "a b".to_owned(), ..good.clone() }, "payer_code bad_characters"),
+    ] {
+        let status = cleared(&mut house, request).await.unwrap_err();
+        assert_eq!(
+            (status.code(), told(&status)),
+            (Code::InvalidArgument, format!("INVALID_MESSAGE {expected}"))
+        );
+    }
+    // 2026-03-01 to 2027-03-01 are 366 days.
+    cleared(&mut house, v1::ClearingRequest { enddate: "2027-03-01".to_owned(), ..good }).await.unwrap();
+
+    let good = totals(A, &[], &days);
+    for (request, expected) in [
+        (v1::ReconcileTotalsRequest { header: None, ..good.clone() }, "header required"),
+        (v1::ReconcileTotalsRequest { header: header(""), ..good.clone() }, "header.fixmedins_code required"),
+        (
+            v1::ReconcileTotalsRequest { medfee_sumamt: String::new(), ..good.clone() },
+            "medfee_sumamt required",
+        ),
+        (v1::ReconcileTotalsRequest { acct_pay: "1.001".to_owned(), ..good.clone() }, "acct_pay too_precise"),
+        (
+            v1::ReconcileTotalsRequest { cash_payamt: "1,00".to_owned(), ..good.clone() },
+            "cash_payamt not_a_decimal",
+        ),
+        (
+            v1::ReconcileTotalsRequest { fixmedins_setl_cnt: "-1".to_owned(), ..good.clone() },
+            "fixmedins_setl_cnt unknown_code",
+        ),
+        (
+            v1::ReconcileTotalsRequest { refd_setl_flag: "2".to_owned(), ..good.clone() },
+            "refd_setl_flag unknown_code",
+        ),
+    ] {
+        let status = house.client.reconcile_totals(request).await.unwrap_err();
+        assert_eq!(told(&status), format!("INVALID_MESSAGE {expected}"));
+    }
+
+    let row = v1::StatementRow {
+        setl_id: "S0000000000000001".to_owned(),
+        psn_no: "33010000000000000000012345".to_owned(),
+        medfee_sumamt: "1.00".to_owned(),
+        fund_pay_sumamt: "0".to_owned(),
+        acct_pay: "0".to_owned(),
+        ..Default::default()
+    };
+    for (wrong, expected) in [
+        (v1::StatementRow { setl_id: String::new(), ..row.clone() }, "rows[3].setl_id required"),
+        (
+            v1::StatementRow {
+                setl_id: String::new(),
+                msgid: "m".to_owned(),
+                correction_id: "S1".to_owned(),
+                ..row.clone()
+            },
+            "rows[3].setl_id required",
+        ),
+        (
+            v1::StatementRow { psn_no: "张三丰 12345".to_owned(), ..row.clone() },
+            "rows[3].psn_no bad_characters",
+        ),
+        (v1::StatementRow { acct_pay: String::new(), ..row.clone() }, "rows[3].acct_pay required"),
+        (
+            v1::StatementRow { refd_setl_flag: "001".to_owned(), ..row.clone() },
+            "rows[3].refd_setl_flag unknown_code",
+        ),
+    ] {
+        // In the second batch: places count over the whole stream.
+        let rows = [row.clone(), row.clone(), row.clone(), wrong];
+        let status = reconciled(&mut house, details(A, &days, &rows)).await.unwrap_err();
+        assert_eq!(told(&status), format!("INVALID_MESSAGE {expected}"));
+        assert!(!said(&status).contains("张三丰"));
+    }
+    let mut messages = details(A, &days, &[row]);
+    messages[1].header = header(B);
+    let status = reconciled(&mut house, messages).await.unwrap_err();
+    assert_eq!(told(&status), "INVALID_MESSAGE header differs");
+    let status = reconciled(&mut house, Vec::new()).await.unwrap_err();
+    assert_eq!(told(&status), "INVALID_MESSAGE header required");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_that_is_not_read_in_time_says_so() {
+    let mut house =
+        House::open_with(|config| config.limits.deadline_period = std::time::Duration::ZERO).await;
+    let days = Days("2026-03-01".to_owned(), "2026-03-31".to_owned());
+    let status = house.client.reconcile_totals(totals(A, &[], &days)).await.unwrap_err();
+    assert!(matches!(reason(&status).as_str(), "PERIODS_BUSY" | "PERIOD_UNREAD"), "{status:?}");
+    house.close().await;
+}

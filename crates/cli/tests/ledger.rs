@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money, Owner};
+use bedside_gateway::v1::bedside_service_client::BedsideServiceClient;
+use bedside_gateway::{Config, Gateway, v1};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelEvent, Decision, Ledger, LedgerConfig, MessageKey, MessageKind,
     PersonKey, Posting, ReverseEvent, Seen, SettleEvent,
@@ -261,6 +263,96 @@ fn the_postings_of_a_period_balance() {
     let sheet = done(&["balance", "--data", data]);
     assert!(sheet.contains("试算平衡") && sheet.contains("900.09"), "{sheet}");
     assert!(fails(&["balance", "--data", data, "--from", "31.3.2026"], 2).contains("--from"));
+}
+
+/// Two hospitals of two tenants, two payers one of which pays twice in a bill: the command on the folder, and the call to the
+/// gateway that serves it.
+#[tokio::test(flavor = "multi_thread")]
+async fn clearing_and_balance_come_to_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(LedgerConfig { segment_bytes: 4096, ..LedgerConfig::at(dir.path()) }).unwrap();
+    for number in 0..40i64 {
+        let hospital = ["H1", "H2", "H3"][usize::try_from(number % 3).unwrap()];
+        let tenant = if number % 3 == 2 { "other" } else { "insurer" };
+        let event = SettleEvent {
+            message: MessageKey {
+                tenant: tenant.into(),
+                fixmedins_code: hospital.into(),
+                msgid: format!("m{number}").into(),
+            },
+            person: PersonKey { tenant: tenant.into(), psn_no: format!("p{number}").into() },
+            family_no: None,
+            hold_id: None,
+            mdtrt_id: format!("v{number}").into(),
+            stay: None,
+            // From 2026-03-31 12:00 in China, a booking every hour.
+            booked_at_ms: 1_774_929_600_000 + number * 3_600_000,
+            request: Vec::new(),
+        };
+        let decide = move |_: &Seen, _: &Assigned| {
+            let posting =
+                |account: &str, fen| Posting { account: account.into(), amount: Money::from_units(fen) };
+            Ok::<_, Infallible>(Decision {
+                benefit_year: 2026,
+                medfee_sumamt: Money::from_units(1_000 + 4 * number),
+                postings: vec![
+                    posting("payer:hifp_pay", 600 + number),
+                    posting("payer:PAJK", 100 + number),
+                    posting("payer:PAJK", 50 + number),
+                    posting("cash", 250 + number),
+                ],
+                accumulators: Vec::new(),
+                answer: Vec::new(),
+            })
+        };
+        ledger.settle(event, decide).unwrap();
+    }
+    let gateway = Gateway::bind(Config::new("127.0.0.1:0".parse().unwrap(), "insurer")).await.unwrap();
+    let address = gateway.local_addr();
+    let (shutdown, told) = tokio::sync::oneshot::channel::<()>();
+    let library = std::sync::Arc::new(bedside_policy::Library::builtin().unwrap());
+    let told = async { drop(told.await) };
+    let served = tokio::spawn(gateway.serve(ledger, library, told));
+    let mut client = BedsideServiceClient::connect(format!("http://{address}")).await.unwrap();
+
+    let data = dir.path().to_str().unwrap().to_owned();
+    for (from, to, bookings) in
+        [("2026-03-31", "2026-03-31", 8), ("2026-04-01", "2026-04-01", 16), ("2026-03-01", "2026-04-30", 27)]
+    {
+        let request = v1::ClearingRequest {
+            begndate: from.to_owned(),
+            enddate: to.to_owned(),
+            ..v1::ClearingRequest::default()
+        };
+        let cleared = client.clearing(request).await.unwrap().into_inner();
+        let words = ["balance", "--data", &data, "--from", from, "--to", to];
+        let balance = json(&words);
+        let rows: Vec<Value> = balance["clearing"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| row["tenant"] == "insurer")
+            .map(|row| {
+                serde_json::json!({
+                    "payer_code": row["payer_code"],
+                    "fixmedins_code": row["fixmedins_code"],
+                    "amount": row["amount"],
+                    "fixmedins_setl_cnt": row["records"].to_string(),
+                })
+            })
+            .collect();
+        assert_eq!(serde_json::to_value(&cleared.rows).unwrap(), Value::Array(rows), "{from} to {to}");
+        let count: usize =
+            cleared.hospitals.iter().map(|own| own.fixmedins_setl_cnt.parse::<usize>().unwrap()).sum();
+        assert_eq!((count, cleared.rows.len()), (bookings, 4));
+        let owed: Vec<_> = cleared.hospitals.iter().map(|own| own.medfee_sumamt.as_str()).collect();
+        let hospitals =
+            balance["hospitals"].as_array().unwrap().iter().filter(|own| own["tenant"] == "insurer");
+        assert_eq!(owed, hospitals.map(|own| own["amount"].as_str().unwrap()).collect::<Vec<_>>());
+    }
+    drop(client);
+    shutdown.send(()).unwrap();
+    served.await.unwrap().unwrap();
 }
 
 #[test]

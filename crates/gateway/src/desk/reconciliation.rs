@@ -20,6 +20,10 @@ pub(crate) use self::rows::Answers;
 
 const EQUAL: &str = "equal";
 const DIFFERS: &str = "differs";
+const ERASED: &str = "erased";
+
+/// An amount for each of [`AMOUNTS`]; nothing where it was erased.
+type Here = [Option<Money>; AMOUNTS.len()];
 
 impl Desk {
     /// The hospital's totals beside the ledger's.
@@ -31,14 +35,15 @@ impl Desk {
         let there = request::totals(&request).map_err(Refusal::Invalid)?;
         let desk = self.clone();
         let reading = move |waiting: &Waiting| {
-            let (mut here, mut bookings) = ([Money::ZERO; AMOUNTS.len()], 0u64);
+            let (mut here, mut bookings): (Here, _) = ([Some(Money::ZERO); AMOUNTS.len()], 0u64);
             desk.each_row(&there.fixmedins_code, there.days, waiting, |row| {
                 if row.is_refund() && !there.with_refunds {
                     return Ok(());
                 }
                 bookings += 1;
                 for (sum, amount) in here.iter_mut().zip(row.amounts) {
-                    *sum = sum.plus(amount).map_err(out_of_range)?;
+                    let both = sum.zip(amount);
+                    *sum = both.map(|(sum, amount)| sum.plus(amount)).transpose().map_err(out_of_range)?;
                 }
                 Ok(())
             })?;
@@ -94,16 +99,19 @@ fn out_of_range(overflow: Overflow) -> Refusal {
 }
 
 /// Each amount that was sent beside the one here.
-fn compared(here: [Money; AMOUNTS.len()], there: Amounts) -> Result<Vec<v1::ReconciledField>, Refusal> {
+fn compared(here: Here, there: Amounts) -> Result<Vec<v1::ReconciledField>, Refusal> {
     let sent = AMOUNTS.into_iter().zip(here).zip(there);
     let fields = sent.filter_map(|((field, here), there)| there.map(|there| (field, here, there)));
     let fields = fields.map(|(field, here, there)| {
         Ok(v1::ReconciledField {
             field: field.to_owned(),
-            here: here.to_string(),
+            here: here.map(|here| here.to_string()).unwrap_or_default(),
             there: there.to_string(),
-            difference: here.minus(there).map_err(out_of_range)?.to_string(),
-            stmt_rslt: result(here == there).to_owned(),
+            difference: match here {
+                Some(here) => here.minus(there).map_err(out_of_range)?.to_string(),
+                None => String::new(),
+            },
+            stmt_rslt: here.map_or(ERASED, |here| result(here == there)).to_owned(),
         })
     });
     fields.collect()

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bedside_gateway::registers::Register;
 use bedside_gateway::v1;
+use bedside_ledger::{BalanceError, Entry, PersonKey, erase_persons, posted_by};
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
@@ -278,6 +280,12 @@ async fn a_day_is_cleared_to_the_fen() {
         assert_eq!(fen(&own.medfee_sumamt), payers + others - fen(&own.to_person_pay));
     }
 
+    // What a correction posts needs the settlement that it changed.
+    let records = house.ledger.records().map(|item| item.unwrap().1);
+    let correction = records.into_iter().find(|record| matches!(record.entry, Entry::Correction(_))).unwrap();
+    let Err(error) = posted_by(&correction, &mut |_| Ok(None)) else { panic!("it posts for nothing") };
+    assert!(matches!(error, BalanceError::Unknown { sequence } if sequence == correction.sequence));
+
     let before = Days(day_before(&days.0), day_before(&days.0));
     let nothing = cleared(&mut house, clearing("", "", &before)).await.unwrap();
     assert_eq!(nothing, v1::ClearingResponse::default());
@@ -427,8 +435,7 @@ async fn each_row_is_equal_differs_or_is_on_one_side_only() {
     let (own, foreign) = (of(&books, A), of(&books, B));
     let mut sent = rows(&own);
     let missing = sent.remove(1);
-    // Altered amounts; the two visits of one person taken for each other; another person; booked twice; a booking of the other
-    // hospital; one that never was.
+    // Altered amounts; another person; another visit; booked twice; a booking of the other hospital; one that never was.
     sent[0].medfee_sumamt = yuan(fen(&sent[0].medfee_sumamt) + 1);
     sent[0].cash_payamt = yuan(fen(&sent[0].cash_payamt) + 1);
     sent[1].psn_no = "P-somebody-else".to_owned();
@@ -476,10 +483,70 @@ async fn each_row_is_equal_differs_or_is_on_one_side_only() {
     assert!(answers[known].memo.as_ref().unwrap().en.contains("earlier row"), "{:?}", answers[known]);
     let last = answers.last().unwrap();
     assert_eq!((last.stmt_rslt.as_str(), last.booking.as_ref()), ("only_here", Some(&missing)));
-    let told = format!("{answers:?}");
+    let all = format!("{answers:?}");
     for row in rows(&foreign).iter().filter(|row| row.correction_id.is_empty()).skip(1) {
-        assert!(!told.contains(&row.setl_id) && !told.contains(&row.psn_no), "{row:?}");
+        assert!(!all.contains(&row.setl_id) && !all.contains(&row.psn_no), "{row:?}");
     }
+
+    // Two visits of one person for the same amounts, taken for each other; and a setl_id that got lost.
+    let mut swapped = rows(&own[..2]);
+    assert_eq!(
+        (&swapped[0].psn_no, &swapped[0].medfee_sumamt),
+        (&swapped[1].psn_no, &swapped[1].medfee_sumamt)
+    );
+    (swapped[0].setl_id, swapped[1].setl_id) = (swapped[1].setl_id.clone(), "S0000000000009999".to_owned());
+    let answers = reconciled(&mut house, details(A, &days, &swapped)).await.unwrap();
+    let names = |answer: &v1::ReconcileDetailsResponse| {
+        answer.differences.iter().map(|it| it.field.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&answers[0]), ["msgid", "mdtrt_id"]);
+    assert_eq!((answers[1].stmt_rslt.as_str(), answers[1].memo.is_some()), ("only_there", true));
+    swapped[0].setl_id.clone_from(&own[0].row.setl_id);
+    let answers = reconciled(&mut house, details(A, &days, &swapped)).await.unwrap();
+    assert_eq!((answers[0].stmt_rslt.as_str(), names(&answers[1])), ("equal", vec!["setl_id".to_owned()]));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_an_erased_person_is_still_reconciled() {
+    let beside = tempfile::tempdir().unwrap();
+    let (mut house, notary) =
+        House::open_notarized(tempfile::tempdir().unwrap(), beside.path()).await.unwrap();
+    let (mut books, mut days) = (Vec::new(), None);
+    for name in ["gone", "stays"] {
+        let bill = Stay::named(name, &format!("header.msgid = m-{name}\nnational")).bill;
+        let answer = house.settle(bill).await.unwrap();
+        days.get_or_insert(Days(answer.setl_time[..10].to_owned(), day_after(&answer.setl_time)));
+        books.push(own(A, "settlement", &answer));
+    }
+    let days = days.unwrap();
+    notary.close(&house.ledger).unwrap();
+    let (_, folder) = house.end().await;
+    let without = tempfile::tempdir().unwrap();
+    std::fs::remove_dir(without.path()).unwrap();
+    let person = PersonKey { tenant: "insurer".into(), psn_no: "P-gone".into() };
+    erase_persons(folder.path(), without.path(), &[person].into(), Register::Persons.number(), |_| {})
+        .unwrap();
+
+    let (mut house, _) = House::open_notarized(without, beside.path()).await.unwrap();
+    assert_eq!(cleared(&mut house, clearing("", "", &days)).await.unwrap(), expected(&books, "", ""));
+    let answer = house.client.reconcile_totals(totals(A, &books, &days)).await.unwrap().into_inner();
+    let results: Vec<_> = answer.totals.iter().map(|total| total.stmt_rslt.as_str()).collect();
+    assert_eq!(
+        (answer.stmt_rslt.as_str(), results),
+        ("equal", vec!["equal", "erased", "equal", "equal", "erased", "equal"])
+    );
+    let answers = reconciled(&mut house, details(A, &days, &rows(&books))).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.stmt_rslt == "equal"), "{answers:?}");
+    let left = answers[0].booking.clone().unwrap();
+    let erased = v1::StatementRow {
+        mdtrt_id: String::new(),
+        psn_no: String::new(),
+        fund_pay_sumamt: String::new(),
+        commercial_pay: String::new(),
+        ..books[0].row.clone()
+    };
+    assert_eq!((left, answers[1].booking.as_ref()), (erased, Some(&books[1].row)));
     house.close().await;
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use bedside_claim::{Lang, Money, Overflow};
 use bedside_ledger::{Entry, Posted};
 
-use super::{DIFFERS, EQUAL, compared, fields_that_differ, out_of_range};
+use super::{DIFFERS, EQUAL, Here, compared, fields_that_differ, out_of_range};
 use crate::desk::{Desk, decode};
 use crate::errors::Refusal;
 use crate::invalid::ShownValue;
-use crate::request::{AMOUNTS, Amounts};
+use crate::request::Amounts;
 use crate::stored;
 use crate::v1;
 
@@ -25,10 +25,11 @@ pub(super) struct Row {
     correction_id: Arc<str>,
     /// Of the hospital's own call: a correction may be another's.
     msgid: Arc<str>,
+    /// Empty where the content was erased, as is the person.
     mdtrt_id: Arc<str>,
     psn_no: Arc<str>,
     entry: &'static str,
-    pub(super) amounts: [Money; AMOUNTS.len()],
+    pub(super) amounts: Here,
 }
 
 impl Row {
@@ -43,7 +44,7 @@ impl Row {
 
     fn told(&self) -> v1::StatementRow {
         let [medfee_sumamt, fund_pay_sumamt, acct_pay, cash_payamt, commercial_pay] =
-            self.amounts.map(|amount| amount.to_string());
+            self.amounts.map(|amount| amount.map(|amount| amount.to_string()).unwrap_or_default());
         v1::StatementRow {
             setl_id: self.setl_id.to_string(),
             msgid: self.msgid.to_string(),
@@ -77,13 +78,15 @@ impl Desk {
     pub(super) fn row_of(&self, posted: &Posted<'_>) -> Result<Row, Refusal> {
         let record = posted.record;
         let setl_id = posted.setl_id();
+        // Which of an erased record's payers were public funds nobody can tell any more.
         let (correction_id, [fund, commercial]) = match posted.corrected {
+            None if record.is_erased() => (Arc::from(""), [None; 2]),
             None => {
                 let answer = stored::settlement_of(record).map_err(|error| {
                     tracing::error!(%error, sequence = record.sequence, "a stored answer cannot be read");
                     Refusal::Fault
                 })?;
-                (Arc::from(""), funds(&answer.unwrap_or_default())?)
+                (Arc::from(""), funds(&answer.unwrap_or_default())?.map(Some))
             }
             Some((sequence, version)) => {
                 let before = self.version(&setl_id, version.number.saturating_sub(1))?;
@@ -93,16 +96,17 @@ impl Desk {
                 })?;
                 let (new, old) = (funds(&decode(&version.answer)?)?, funds(&decode(&before.answer)?)?);
                 let difference = |place: usize| new[place].minus(old[place]).map_err(out_of_range);
-                (record.setl_id(), [difference(0)?, difference(1)?])
+                (record.setl_id(), [Some(difference(0)?), Some(difference(1)?)])
             }
         };
-        let booked = |amount: Result<Money, Overflow>| amount.map_err(out_of_range);
+        let booked = |amount: Result<Money, Overflow>| amount.map(Some).map_err(out_of_range);
+        let of_person = |text: &Arc<str>| if record.is_erased() { Arc::from("") } else { Arc::clone(text) };
         Ok(Row {
             setl_id,
             correction_id,
             msgid: Arc::clone(&posted.settled.message.msgid),
-            mdtrt_id: Arc::clone(&posted.settled.mdtrt_id),
-            psn_no: Arc::clone(posted.psn_no),
+            mdtrt_id: of_person(&posted.settled.mdtrt_id),
+            psn_no: of_person(posted.psn_no),
             entry: match record.entry {
                 Entry::Cancellation { .. } => "cancellation",
                 Entry::Reversal { .. } => "reversal",
@@ -203,7 +207,7 @@ impl Iterator for Answers {
     }
 }
 
-/// The fields that are no amounts, where they were sent and differ.
+/// The fields that are no amounts, where they were sent, were not erased, and differ.
 fn texts(row: &Row, sent: &v1::StatementRow) -> Vec<v1::ReconciledField> {
     let fields = [
         ("setl_id", &*row.setl_id, &sent.setl_id),
@@ -212,7 +216,8 @@ fn texts(row: &Row, sent: &v1::StatementRow) -> Vec<v1::ReconciledField> {
         ("psn_no", &*row.psn_no, &sent.psn_no),
         ("refd_setl_flag", row.refd_setl_flag(), &sent.refd_setl_flag),
     ];
-    let differing = fields.into_iter().filter(|(_, here, there)| !there.is_empty() && here != there);
+    let compared = fields.into_iter().filter(|(_, here, there)| !there.is_empty() && !here.is_empty());
+    let differing = compared.filter(|(_, here, there)| here != there);
     let shown = |field: &str, value: &str| match ShownValue::of(field, value) {
         ShownValue::Text(text) => text,
         masked => masked.text(Lang::En),

@@ -65,6 +65,8 @@ pub(crate) struct Desk {
     hold_max_s: u64,
     /// For calls that read a period.
     readings: Places,
+    /// Rows on either side of a reconciliation.
+    pub(crate) statement_rows_max: usize,
     /// Turned once, when the ledger is found stopped.
     stopped: Arc<watch::Sender<bool>>,
 }
@@ -109,6 +111,7 @@ impl Desk {
         notary: Option<Arc<Notary>>,
         answer_bytes_max: usize,
         hold_max_s: u64,
+        statement_rows_max: usize,
     ) -> Desk {
         let (stopped, _) = watch::channel(false);
         // Tables that cannot be read are told by the first call that needs them.
@@ -123,6 +126,7 @@ impl Desk {
             answer_bytes_max,
             hold_max_s,
             readings,
+            statement_rows_max,
             stopped,
         }
     }

@@ -249,7 +249,7 @@ reasons! {
         "ask for a shorter period, or with a longer deadline";
     /// More rows than one call compares.
     PeriodTooLarge, "PERIOD_TOO_LARGE", ResourceExhausted,
-        "the ledger has more than 100,000 bookings of the hospital in the period",
+        "the ledger has more bookings of the hospital in the period than one call compares, 100,000 unless configured otherwise",
         "reconcile a shorter period";
     /// The ledger has stopped.
     LedgerStopped, "LEDGER_STOPPED", Unavailable,

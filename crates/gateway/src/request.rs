@@ -35,9 +35,7 @@ pub use self::hold::{hold, hold_span, quote};
 pub(crate) use self::list_fees::wrong_token;
 pub use self::list_fees::{FeePage, PageStart, list_fees};
 pub use self::national_cancel::NationalCancel;
-pub use self::period::{
-    AMOUNTS, Amounts, Days, STATEMENT_ROWS_MAX, Statement, Totals, clearing, statement, totals,
-};
+pub use self::period::{AMOUNTS, Amounts, Days, Statement, Totals, clearing, statement, totals};
 pub use self::prior::prior;
 pub(crate) use self::reverse::stay_infno;
 pub use self::reverse::{Reversal, Reversible, reverse};

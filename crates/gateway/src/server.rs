@@ -52,6 +52,8 @@ pub struct Limits {
     pub deadline_check: Duration,
     /// Longest time for a call that reads a period.
     pub deadline_period: Duration,
+    /// Rows that a hospital may send in one reconciliation, and bookings that the ledger may have for it in the period.
+    pub statement_rows: usize,
     /// Silence after which a connection is pinged.
     pub keepalive_interval: Duration,
     /// Silence after a ping that closes the connection.
@@ -74,6 +76,7 @@ impl Default for Limits {
             deadline_settle: Duration::from_secs(10),
             deadline_check: Duration::from_secs(3),
             deadline_period: Duration::from_secs(60),
+            statement_rows: 100_000,
             keepalive_interval: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(20),
             connection_age: Duration::from_secs(30 * 60),
@@ -213,7 +216,8 @@ impl Gateway {
         });
         let (limit, hold_max_s) = (limits.message_bytes, hold_max.as_secs());
         let keeper = notary.clone();
-        let desk = Desk::new(tenant.into(), ledger, library.await??, notary, limit, hold_max_s);
+        let (library, rows) = (library.await??, limits.statement_rows);
+        let desk = Desk::new(tenant.into(), ledger, library, notary, limit, hold_max_s, rows);
         let (reporter, health) = tonic_health::server::health_reporter();
         set_health(&reporter, ServingStatus::Serving).await;
         let watching = tokio::spawn(watch_ledger(desk.clone(), reporter.clone()));

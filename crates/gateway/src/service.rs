@@ -309,8 +309,8 @@ impl BedsideService for Service {
         request: Request<Streaming<v1::ReconcileDetailsRequest>>,
     ) -> Result<Response<Self::ReconcileDetailsStream>, Status> {
         let deadline = Deadline::of(request.metadata(), self.caps.period);
-        let gathered =
-            tokio::time::timeout_at(deadline.instant(), statement::gather(request.into_inner())).await;
+        let gathering = statement::gather(request.into_inner(), self.desk.statement_rows_max);
+        let gathered = tokio::time::timeout_at(deadline.instant(), gathering).await;
         let request = gathered.unwrap_or(Err(Refusal::PeriodUnread.into()))?;
         let span = span("ReconcileDetails", request.header.as_ref());
         let answers = traced(span, self.desk.reconcile_details(request, deadline)).await?;

@@ -13,7 +13,7 @@ use super::periods::{Waiting, unbalanced};
 use crate::answer;
 use crate::deadline::Deadline;
 use crate::errors::Refusal;
-use crate::request::{self, AMOUNTS, Amounts, Days, STATEMENT_ROWS_MAX};
+use crate::request::{self, AMOUNTS, Amounts, Days};
 use crate::v1;
 
 pub(crate) use self::rows::Answers;
@@ -65,8 +65,9 @@ impl Desk {
             let there = request::statement(request).map_err(Refusal::Invalid)?;
             let mut here = Vec::new();
             desk.each_row(&there.fixmedins_code, there.days, waiting, |row| {
-                if here.len() == STATEMENT_ROWS_MAX {
-                    return Err(Refusal::PeriodTooLarge { limit: STATEMENT_ROWS_MAX });
+                let limit = desk.statement_rows_max;
+                if here.len() == limit {
+                    return Err(Refusal::PeriodTooLarge { limit });
                 }
                 here.push(row);
                 Ok(())

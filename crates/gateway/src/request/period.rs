@@ -14,9 +14,6 @@ use crate::v1;
 /// Days that one call may ask about.
 const DAYS_MAX: i32 = 366;
 
-/// Rows that a hospital may send in one stream, and that the ledger may have for it in the period.
-pub const STATEMENT_ROWS_MAX: usize = 100_000;
-
 /// A period of whole days, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days {

@@ -8,7 +8,6 @@ use tonic::{Status, Streaming};
 use crate::desk::Answers;
 use crate::errors::Refusal;
 use crate::invalid::{Invalid, InvalidCode, Phrase, ShownValue};
-use crate::request::STATEMENT_ROWS_MAX;
 use crate::v1;
 
 /// Bytes of all rows of a stream together; a row in order has some 200.
@@ -20,6 +19,7 @@ const BYTES_MAX: usize = 64 << 20;
 /// The stream broke off; messages of different hospitals or periods; more rows than one call compares.
 pub(super) async fn gather(
     mut messages: Streaming<v1::ReconcileDetailsRequest>,
+    rows_max: usize,
 ) -> Result<v1::ReconcileDetailsRequest, Status> {
     let mut statement = v1::ReconcileDetailsRequest::default();
     let (mut is_first, mut bytes) = (true, 0);
@@ -43,10 +43,10 @@ pub(super) async fn gather(
         }
         is_first = false;
         statement.rows.extend(rows);
-        if statement.rows.len() > STATEMENT_ROWS_MAX || bytes > BYTES_MAX {
+        if statement.rows.len() > rows_max || bytes > BYTES_MAX {
             let allowed = Phrase::made(
-                format!("一次至多 {STATEMENT_ROWS_MAX} 行、{BYTES_MAX} 字节"),
-                format!("up to {STATEMENT_ROWS_MAX} rows and {BYTES_MAX} bytes in one stream"),
+                format!("一次至多 {rows_max} 行、{BYTES_MAX} 字节"),
+                format!("up to {rows_max} rows and {BYTES_MAX} bytes in one stream"),
             );
             let rows = ShownValue::Rows(statement.rows.len());
             return Err(invalid("rows", rows, InvalidCode::TooManyRows, allowed));

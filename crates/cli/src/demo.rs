@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use bedside_claim::Lang;
 use bedside_gateway::notary::{Notary, open_or_make_key};
-use bedside_gateway::server::{Config, Gateway};
+use bedside_gateway::server::{Config, Gateway, Limits};
 use bedside_gateway::v1;
 use bedside_gateway::v1::bedside_service_client::BedsideServiceClient;
 use bedside_ledger::{Ledger, LedgerConfig};
@@ -96,7 +96,8 @@ async fn play(lang: Lang, dir: &Path, library: Arc<Library>) -> Result<Books, Fa
         Lang::Zh => format!("网关已启动：{address}（gRPC，空账本）\n\n"),
         Lang::En => format!("the gateway listens on {address} (gRPC, empty ledger)\n\n"),
     })?;
-    let mut client = Client::connect(format!("http://{address}")).await.map_err(Failure::fault)?;
+    let client = Client::connect(format!("http://{address}")).await.map_err(Failure::fault)?;
+    let mut client = client.max_decoding_message_size(Limits::default().answer_bytes);
     let books = Books::default();
     let receipt = String::new();
     let mut ward = Ward { lang, books, auditor, receipt, table: table(lang), remarks: Vec::new() };

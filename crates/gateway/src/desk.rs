@@ -22,7 +22,8 @@ use bedside_adjudication::adjudicate;
 use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Overflow, Settlement, Term};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
-    MessageKind, PersonKey, Posting, ReadError, Seen, SettleError, SettleEvent, Status,
+    MessageKind, PersonKey, Posting, ReadError, SETTLEMENT_LINES_MAX, Seen, SettleError, SettleEvent, Status,
+    TooLarge,
 };
 use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
@@ -463,8 +464,8 @@ impl Desk {
             SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
             SettleError::Hold(unusable) => holds::refusal(unusable),
             SettleError::Stopped => self.stop(),
-            SettleError::TooLarge(_)
-            | SettleError::Unreadable(_)
+            SettleError::TooLarge(error) => too_large(error),
+            SettleError::Unreadable(_)
             | SettleError::Panicked
             | SettleError::Unbalanced { .. }
             | SettleError::OutOfRange
@@ -494,7 +495,8 @@ impl Desk {
             CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             CancelError::DiskFull => Refusal::DiskNearlyFull,
             CancelError::Stopped => self.stop(),
-            CancelError::TooLarge(_) | CancelError::Unreadable(_) | CancelError::Panicked => {
+            CancelError::TooLarge(error) => too_large(error),
+            CancelError::Unreadable(_) | CancelError::Panicked => {
                 tracing::error!(%error, "the ledger did not book a cancellation");
                 Refusal::Fault
             }
@@ -547,6 +549,10 @@ fn answered(
     seen: &Seen,
     booking: Option<Booking<'_>>,
 ) -> Result<(Settlement, v1::Settlement), Refusal> {
+    let lines = claim.bill.lines().len();
+    if lines > SETTLEMENT_LINES_MAX as usize {
+        return Err(Refusal::SettlementTooLong { lines });
+    }
     let fault = |fault: Fault| fault_refusal(envelope, &fault);
     let out_of_range = |error: Overflow| fault(error.into());
     let counted_on = seen.accumulators().map_err(out_of_range)?;
@@ -601,7 +607,14 @@ fn decide(
     })
 }
 
-/// Whether a settlement of so many bytes fits a message.
+/// What the ledger does not keep in one place. Identifiers are checked before they come to it.
+fn too_large(error: TooLarge) -> Refusal {
+    let TooLarge { field, bytes, limit } = error;
+    tracing::warn!(%error, "what was to be booked is too large");
+    Refusal::TooLargeToBook { what: field, bytes, limit }
+}
+
+/// Whether a settlement of so many bytes fits an answer.
 fn sendable(settlement_bytes: usize, answer_bytes_max: usize) -> Result<(), Refusal> {
     let bytes = settlement_bytes + WRAPPING_BYTES_MAX;
     if bytes > answer_bytes_max {

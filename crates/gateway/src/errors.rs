@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bedside_claim::Lang;
-use bedside_ledger::{Ended, Ending, StayRefusal};
+use bedside_ledger::{Ended, Ending, SETTLEMENT_LINES_MAX, StayRefusal};
 use bedside_policy::Unresolved;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, LocalizedMessage, StatusExt};
@@ -149,8 +149,12 @@ reasons! {
         "withdraw the refund too, or first";
     /// More lines than a stay may have.
     TooManyLines, "TOO_MANY_LINES", FailedPrecondition,
-        "the stay would have more than 200,000 lines",
-        "settle the stay in parts";
+        "the stay would have more lines, `lines`, than one takes, 200,000 (`limit`)",
+        "discharge and settle it; what follows is a stay of its own, under another mdtrt_id";
+    /// More unsettled lines than one settlement takes.
+    TooManyUnsettled, "TOO_MANY_UNSETTLED", FailedPrecondition,
+        "the stay would have more lines that are not settled, `lines`, than one settlement takes, 50,000 (`limit`)",
+        "settle the stay midway (2304 with mid_setl_flag 1), then send these lines again, under the same msgid";
     /// A later call stands on the earlier one.
     LaterCallStands, "LATER_CALL_STANDS", FailedPrecondition,
         "a later call of the stay stands on the one that is to be reversed",
@@ -237,8 +241,16 @@ reasons! {
         "tell the operator; send the same message again once there is space";
     /// The answer would not fit a message.
     AnswerTooLarge, "ANSWER_TOO_LARGE", ResourceExhausted,
-        "the answer would exceed the message limit, so nothing was booked",
-        "settle the stay in parts, or raise the limit at both ends";
+        "the answer, or that of its cancellation, would have more bytes than an answer may, so nothing was booked; `bytes` and `limit` say how many",
+        "settle the stay in parts (mid_setl_flag 1): withdraw the latest lines (2302) where they are in already, and upload them again behind the part";
+    /// More lines than one settlement takes.
+    SettlementTooLong, "SETTLEMENT_TOO_LONG", ResourceExhausted,
+        "the bill has more lines, `lines`, than one settlement takes, 50,000 (`limit`); nothing was booked",
+        "settle the stay in parts (mid_setl_flag 1): withdraw the latest lines (2302), and upload them again behind the part";
+    /// More than a record or a row of the ledger holds.
+    TooLargeToBook, "TOO_LARGE_TO_BOOK", ResourceExhausted,
+        "what would be booked, `what`, has more bytes than the ledger keeps in one place, `bytes` of `limit`; nothing was booked",
+        "settle the stay in parts, as under SETTLEMENT_TOO_LONG; instead of a correction that reaches many long settlements, undo the later ones and settle them again";
     /// Every place for reading a period is taken.
     PeriodsBusy, "PERIODS_BUSY", ResourceExhausted,
         "other calls that read a period were under way until the deadline; nothing was read",
@@ -370,6 +382,20 @@ pub enum Refusal {
         /// How many it may have.
         limit: usize,
     },
+    /// More lines than one settlement takes.
+    SettlementTooLong {
+        /// How many.
+        lines: usize,
+    },
+    /// More than a record or a row of the ledger holds.
+    TooLargeToBook {
+        /// What of it.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The ledger has stopped.
     Stopped,
     /// The deadline passed, and nothing was booked.
@@ -423,6 +449,8 @@ impl Refusal {
             Refusal::PeriodsBusy => ErrorReason::PeriodsBusy,
             Refusal::PeriodUnread => ErrorReason::PeriodUnread,
             Refusal::PeriodTooLarge { .. } => ErrorReason::PeriodTooLarge,
+            Refusal::SettlementTooLong { .. } => ErrorReason::SettlementTooLong,
+            Refusal::TooLargeToBook { .. } => ErrorReason::TooLargeToBook,
             Refusal::Stopped => ErrorReason::LedgerStopped,
             Refusal::DeadlineBeforeCommit => ErrorReason::DeadlineBeforeCommit,
             Refusal::OutcomeUnknown => ErrorReason::OutcomeUnknown,
@@ -522,6 +550,20 @@ impl Refusal {
             Refusal::PeriodTooLarge { limit } => Phrase::made(
                 format!("期间内本院账目超过 {limit} 笔，请缩短期间"),
                 format!("the hospital has more than {limit} bookings in the period; reconcile a shorter one"),
+            ),
+            Refusal::SettlementTooLong { lines } => Phrase::made(
+                format!(
+                    "账单有 {lines} 行，超过一次结算的上限 {SETTLEMENT_LINES_MAX}，未记账，请分次中途结算"
+                ),
+                format!(
+                    "the bill has {lines} lines, more than the {SETTLEMENT_LINES_MAX} of one settlement; nothing was booked, settle the stay in parts"
+                ),
+            ),
+            Refusal::TooLargeToBook { what, bytes, limit } => Phrase::made(
+                format!("拟记账内容 {what} 为 {bytes} 字节，超过账本上限 {limit}，未记账"),
+                format!(
+                    "what would be booked, {what}, has {bytes} bytes, more than the {limit} that the ledger keeps in one place; nothing was booked"
+                ),
             ),
             Refusal::Stopped => Phrase::fixed(
                 "账本已停止，结果未知，请用 QueryByMsgid 查询",
@@ -650,6 +692,16 @@ impl From<Refusal> for Status {
                 metadata.insert("quoted".to_owned(), quoted);
                 metadata.insert("now".to_owned(), now);
             }
+            Refusal::AnswerTooLarge { bytes, limit } => {
+                metadata.extend(sizes("bytes", *bytes, *limit));
+            }
+            Refusal::SettlementTooLong { lines } => {
+                metadata.extend(sizes("lines", *lines, SETTLEMENT_LINES_MAX as usize));
+            }
+            Refusal::TooLargeToBook { what, bytes, limit } => {
+                metadata.insert("what".to_owned(), (*what).to_owned());
+                metadata.extend(sizes("bytes", *bytes, *limit));
+            }
             Refusal::Busy | Refusal::PeriodsBusy => {
                 details.set_retry_info(Some(BUSY_RETRY));
             }
@@ -658,6 +710,10 @@ impl From<Refusal> for Status {
         details.set_error_info(reason.code(), DOMAIN, metadata);
         Status::with_error_details(reason.grpc(), message, details)
     }
+}
+
+fn sizes(unit: &str, is: usize, limit: usize) -> [(String, String); 2] {
+    [(unit.to_owned(), is.to_string()), ("limit".to_owned(), limit.to_string())]
 }
 
 /// As many faults as fit the trailers, in the order of the message.

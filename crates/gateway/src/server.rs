@@ -34,8 +34,10 @@ const HEALTH_INTERVAL: Duration = Duration::from_millis(200);
 /// What the server takes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a message in either direction.
+    /// Bytes of a message that comes in.
     pub message_bytes: usize,
+    /// Bytes of an answer, and of the answer that a cancellation of it would have.
+    pub answer_bytes: usize,
     /// Calls under way on one connection; more wait at the client.
     pub streams_per_connection: u32,
     /// Connections in all; more wait in the backlog.
@@ -67,7 +69,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            message_bytes: 4 * 1024 * 1024,
+            message_bytes: 4 << 20,
+            // Of a record's 64 MiB: a settlement has its bill beside it, and a cancellation what it takes back.
+            answer_bytes: 48 << 20,
             streams_per_connection: 100,
             connections: 1_024,
             header_list_bytes: 8 * 1024,
@@ -214,7 +218,7 @@ impl Gateway {
             let (ledger, tenant) = (ledger.clone(), tenant.clone());
             move || with_catalogues(library, &ledger, &tenant)
         });
-        let (limit, hold_max_s) = (limits.message_bytes, hold_max.as_secs());
+        let (limit, hold_max_s) = (limits.answer_bytes, hold_max.as_secs());
         let keeper = notary.clone();
         let (library, rows) = (library.await??, limits.statement_rows);
         let desk = Desk::new(tenant.into(), ledger, library, notary, limit, hold_max_s, rows);
@@ -231,7 +235,7 @@ impl Gateway {
         };
         let service = BedsideServiceServer::new(Service { desk, caps })
             .max_decoding_message_size(limits.message_bytes)
-            .max_encoding_message_size(limits.message_bytes);
+            .max_encoding_message_size(limits.answer_bytes);
         let descriptors = || {
             tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS)
         };

@@ -140,7 +140,9 @@ pub use shared::{Health, LedgerConfig};
 pub use stay::command::{AssignedStay, StayEvent, StayLines, StayUndone};
 pub use stay::outcome::StayError;
 pub use stay::read::{StandingBatch, StandingStay};
-pub use stay::{STAY_LINES_MAX, StayChange, StayKind, StayLine, StayPart, StayRefusal, StayState};
+pub use stay::{
+    SETTLEMENT_LINES_MAX, STAY_LINES_MAX, StayChange, StayKind, StayLine, StayPart, StayRefusal, StayState,
+};
 pub use tables::TablesError;
 pub use tree::Leaves;
 pub use verify::{Broken, Verification, VerifyError, verify_journal};

@@ -19,6 +19,10 @@ use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
 /// Lines that stand in one stay at most.
 pub const STAY_LINES_MAX: u32 = 200_000;
 
+/// Lines of one settlement, and so those of a stay that stand and are not settled: with every field filled and six payers, bill and
+/// answer of so many fit one record.
+pub const SETTLEMENT_LINES_MAX: u32 = 50_000;
+
 /// What a record does to a stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StayKind {
@@ -251,6 +255,12 @@ pub enum StayRefusal {
     /// More lines than a stay may have.
     #[error("{lines} lines, at most {STAY_LINES_MAX} stand in a stay")]
     TooManyLines {
+        /// How many there would be.
+        lines: u32,
+    },
+    /// More lines that are not settled than one settlement takes.
+    #[error("{lines} lines are not settled, one settlement takes {SETTLEMENT_LINES_MAX}")]
+    TooManyUnsettled {
         /// How many there would be.
         lines: u32,
     },

@@ -108,8 +108,8 @@ impl Desk {
             CorrectError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             CorrectError::DiskNearlyFull => Refusal::DiskNearlyFull,
             CorrectError::Stopped => self.stop(),
-            CorrectError::TooLarge(_)
-            | CorrectError::Unreadable(_)
+            CorrectError::TooLarge(error) => super::too_large(error),
+            CorrectError::Unreadable(_)
             | CorrectError::Panicked
             | CorrectError::Defect { .. }
             | CorrectError::OutOfRange => {

@@ -8,6 +8,16 @@ use crate::errors::Refusal;
 use crate::request::{self, FeePage, PageStart};
 use crate::v1;
 
+/// What a listing needs of a settlement: its lines stay bytes, since a page shows few of them. The tags are those of
+/// [`v1::Settlement`].
+#[derive(Clone, PartialEq, Message)]
+struct Listed {
+    #[prost(string, tag = "1")]
+    setl_id: String,
+    #[prost(bytes = "vec", repeated, tag = "10")]
+    lines: Vec<Vec<u8>>,
+}
+
 impl Desk {
     /// A page of the lines of a settlement of the person and hospital that ask; those of somebody else are not found.
     pub(crate) async fn list_fees(
@@ -27,12 +37,12 @@ impl Desk {
                 }
             };
             let booked = booked.filter(|booked| is_own(booked, &request)).ok_or(Refusal::NotFound)?;
-            let (settlement, version): (v1::Settlement, _) = (decode(&booked.answer)?, booked.version);
+            let listed: Listed = decode(&booked.answer)?;
             // An empty page is the first one of a settlement without lines, never one that a token names.
-            if from > 0 && from >= settlement.lines.len() {
+            if from > 0 && from >= listed.lines.len() {
                 return Err(wrong_token());
             }
-            Ok(page_of((settlement, version), from, page.lines_max, desk.answer_bytes_max))
+            page_of((listed, booked.version), from, page.lines_max, desk.answer_bytes_max)
         })
         .await?
     }
@@ -56,24 +66,24 @@ fn is_own(booked: &BookedSettlement, request: &v1::ListFeesRequest) -> bool {
 /// At least one line where there is one, else a listing would not end; a single line always fits, since it came with a
 /// whole settlement.
 fn page_of(
-    (settlement, version): (v1::Settlement, u32),
+    (listed, version): (Listed, u32),
     from: usize,
     lines_max: usize,
     answer_bytes_max: usize,
-) -> v1::ListFeesResponse {
-    let v1::Settlement { setl_id, lines: all, .. } = settlement;
+) -> Result<v1::ListFeesResponse, Refusal> {
+    let Listed { setl_id, lines: all } = listed;
     let count = all.len();
     let mut bytes = WRAPPING_BYTES_MAX;
     let mut lines = Vec::new();
-    for line in all.into_iter().skip(from).take(lines_max) {
+    for line in all.iter().skip(from).take(lines_max) {
         // Its key and length before it.
-        bytes += line.encoded_len() + 1 + prost::length_delimiter_len(line.encoded_len());
+        bytes += line.len() + 1 + prost::length_delimiter_len(line.len());
         if bytes > answer_bytes_max && !lines.is_empty() {
             break;
         }
-        lines.push(line);
+        lines.push(decode(line)?);
     }
     let next = from + lines.len();
     let next_page_token = if next < count { FeePage::token(&setl_id, version, next) } else { String::new() };
-    v1::ListFeesResponse { lines, next_page_token, setl_id }
+    Ok(v1::ListFeesResponse { lines, next_page_token, setl_id })
 }

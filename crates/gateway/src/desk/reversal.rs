@@ -101,8 +101,8 @@ impl Desk {
             ReverseError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             ReverseError::DiskFull => Refusal::DiskNearlyFull,
             ReverseError::Stopped => self.stop(),
-            ReverseError::TooLarge(_)
-            | ReverseError::Unreadable(_)
+            ReverseError::TooLarge(error) => super::too_large(error),
+            ReverseError::Unreadable(_)
             | ReverseError::Panicked
             // Refused by `request::reverse`.
             | ReverseError::Itself => {

@@ -9,10 +9,11 @@ mod fees;
 mod reversal;
 mod settle;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bedside_ledger::{
-    AssignedStay, Committed, MessageKey, StandingStay, StayError, StayEvent, StayKind, StayLines,
+    AssignedStay, Committed, MessageKey, ReadError, StandingStay, StayError, StayEvent, StayKind, StayLines,
     StayRefusal, StayState,
 };
 use prost::Message;
@@ -230,7 +231,7 @@ impl Desk {
             StayError::DiskNearlyFull => Refusal::DiskNearlyFull,
             StayError::Stopped => self.stop(),
             StayError::Moved => Refusal::Busy,
-            StayError::TooLarge(error) => Refusal::AnswerTooLarge { bytes: error.bytes, limit: error.limit },
+            StayError::TooLarge(error) => super::too_large(error),
             StayError::Unreadable(_) | StayError::Panicked => {
                 tracing::error!(%error, "the ledger did not book a call of a stay");
                 Refusal::Fault
@@ -238,19 +239,31 @@ impl Desk {
         }
     }
 
-    /// The stay that a call names, if it is the person's.
+    /// The stay that a call names, if it is the person's, with what is not settled of it.
     fn stay_of(&self, call: &StayCall) -> Result<Option<StandingStay>, Refusal> {
         let Some(mdtrt_id) = &call.mdtrt_id else { return Ok(None) };
-        let stay = self.standing_stay(&self.message_key(&call.envelope), mdtrt_id)?;
-        Ok(stay.filter(|stay| stay.psn_no == call.psn_no))
+        let stay = self.ledger.unsettled_stay(&self.message_key(&call.envelope), mdtrt_id);
+        self.own(stay, call)
     }
 
-    fn standing_stay(
+    /// The same with these lines alone, and what refunds them.
+    fn stay_around(
         &self,
-        hospital: &MessageKey,
-        mdtrt_id: &Arc<str>,
+        call: &StayCall,
+        charges: &BTreeSet<Arc<str>>,
     ) -> Result<Option<StandingStay>, Refusal> {
-        self.ledger.standing_stay(hospital, mdtrt_id).map_err(|error| self.read_refusal(&error))
+        let Some(mdtrt_id) = &call.mdtrt_id else { return Ok(None) };
+        let stay = self.ledger.stay_around(&self.message_key(&call.envelope), mdtrt_id, charges);
+        self.own(stay, call)
+    }
+
+    fn own(
+        &self,
+        stay: Result<Option<StandingStay>, ReadError>,
+        call: &StayCall,
+    ) -> Result<Option<StandingStay>, Refusal> {
+        let stay = stay.map_err(|error| self.read_refusal(&error))?;
+        Ok(stay.filter(|stay| stay.psn_no == call.psn_no))
     }
 
     /// Where the stay of a call stands now, in a word.

@@ -1,6 +1,6 @@
 //! What a stay does not take: the reason, the sentence and what it names.
 
-use bedside_ledger::StayRefusal;
+use bedside_ledger::{SETTLEMENT_LINES_MAX, STAY_LINES_MAX, StayRefusal};
 
 use super::ErrorReason;
 use crate::invalid::{Phrase, escaped};
@@ -21,6 +21,7 @@ pub(super) fn reason(refusal: &StayRefusal) -> ErrorReason {
         StayRefusal::LineSettled { .. } => ErrorReason::LineSettled,
         StayRefusal::LineRefunded { .. } => ErrorReason::LineRefunded,
         StayRefusal::TooManyLines { .. } => ErrorReason::TooManyLines,
+        StayRefusal::TooManyUnsettled { .. } => ErrorReason::TooManyUnsettled,
         StayRefusal::LaterStands => ErrorReason::LaterCallStands,
         StayRefusal::TakenBack => ErrorReason::AlreadyTakenBack,
     }
@@ -66,8 +67,16 @@ pub(super) fn phrase(refusal: &StayRefusal) -> Phrase {
             format!("the line `{}` is refunded by `{}`", line(feedetl_sn), line(by)),
         ),
         StayRefusal::TooManyLines { lines } => Phrase::made(
-            format!("本次住院将有 {lines} 条明细，超过上限 200000"),
-            format!("the stay would have {lines} lines, more than 200000"),
+            format!("本次住院将有 {lines} 条明细，超过上限 {STAY_LINES_MAX}"),
+            format!("the stay would have {lines} lines, more than {STAY_LINES_MAX}"),
+        ),
+        StayRefusal::TooManyUnsettled { lines } => Phrase::made(
+            format!(
+                "本次住院将有 {lines} 条未结算明细，超过一次结算的上限 {SETTLEMENT_LINES_MAX}，请先中途结算"
+            ),
+            format!(
+                "{lines} lines of the stay would not be settled, more than the {SETTLEMENT_LINES_MAX} of one settlement; settle midway first"
+            ),
         ),
         StayRefusal::LaterStands => Phrase::fixed(
             "其后的报文仍有效，须先冲正",
@@ -86,9 +95,9 @@ pub(super) fn named(refusal: &StayRefusal) -> Vec<(String, String)> {
             let own = mdtrt_id.iter().map(|mdtrt_id| ("mdtrt_id", mdtrt_id.to_string()));
             std::iter::once(("fixmedins_code", fixmedins_code.to_string())).chain(own).collect()
         }
-        StayRefusal::LinesStand { lines } | StayRefusal::TooManyLines { lines } => {
-            vec![("lines", lines.to_string())]
-        }
+        StayRefusal::LinesStand { lines } => vec![("lines", lines.to_string())],
+        StayRefusal::TooManyLines { lines } => limited(*lines, STAY_LINES_MAX),
+        StayRefusal::TooManyUnsettled { lines } => limited(*lines, SETTLEMENT_LINES_MAX),
         StayRefusal::LineExists { feedetl_sn } | StayRefusal::LineUnknown { feedetl_sn } => {
             vec![("feedetl_sn", feedetl_sn.to_string())]
         }
@@ -101,4 +110,8 @@ pub(super) fn named(refusal: &StayRefusal) -> Vec<(String, String)> {
         _ => Vec::new(),
     };
     named.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn limited(lines: u32, limit: u32) -> Vec<(&'static str, String)> {
+    vec![("lines", lines.to_string()), ("limit", limit.to_string())]
 }

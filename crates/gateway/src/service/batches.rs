@@ -1,13 +1,13 @@
 //! The batches of a stream become one upload: all of them are taken in, or none.
 
-use bedside_claim::bill::LINES_MAX;
+use bedside_ledger::{SETTLEMENT_LINES_MAX, StayRefusal};
 use tonic::{Status, Streaming};
 
 use crate::errors::Refusal;
 use crate::invalid::{Invalid, InvalidCode, Phrase, ShownValue};
 use crate::v1;
 
-/// Bytes of all batches of a stream together: with the ledger's own they must fit one record.
+/// Bytes of all batches of a stream together: with the numbers of so many lines they fit one record.
 const BYTES_MAX: usize = 60 << 20;
 
 /// Reads a stream to its end.
@@ -30,10 +30,15 @@ pub(super) async fn gather(
         }
         is_first = false;
         upload.feedetail.extend(feedetail);
-        if upload.feedetail.len() > LINES_MAX || bytes > BYTES_MAX {
+        // As the ledger would refuse it, without the rest in memory.
+        let lines = u32::try_from(upload.feedetail.len()).unwrap_or(u32::MAX);
+        if lines > SETTLEMENT_LINES_MAX {
+            return Err(Refusal::Stay(StayRefusal::TooManyUnsettled { lines }).into());
+        }
+        if bytes > BYTES_MAX {
             let allowed = Phrase::made(
-                format!("一次至多 {LINES_MAX} 行、{BYTES_MAX} 字节"),
-                format!("up to {LINES_MAX} lines and {BYTES_MAX} bytes in one stream"),
+                format!("一次至多 {BYTES_MAX} 字节"),
+                format!("up to {BYTES_MAX} bytes in one stream"),
             );
             return Err(invalid("feedetail", InvalidCode::TooManyRows, allowed));
         }

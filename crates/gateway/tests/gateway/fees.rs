@@ -74,7 +74,7 @@ async fn pages_hold_every_line_once_in_order() {
 async fn a_page_ends_where_the_message_would() {
     let mut house = House::open().await;
     let settled = house.settle(long(300)).await.unwrap();
-    let mut house = house.restart_with(|config| config.limits.message_bytes = 16 << 10).await;
+    let mut house = house.restart_with(|config| config.limits.answer_bytes = 16 << 10).await;
     let request = v1::ListFeesRequest { page_size: 300, ..by_setl_id(&settled) };
     let (sizes, lines) = pages(&mut house, request).await;
     assert!(sizes.len() > 2 && sizes.iter().all(|size| *size > 10), "{sizes:?}");

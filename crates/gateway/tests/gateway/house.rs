@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bedside_gateway::notary::{Notary, NotaryError, open_or_make_key};
-use bedside_gateway::server::{Config, Gateway, ServeError, Served};
+use bedside_gateway::server::{Config, Gateway, Limits, ServeError, Served};
 use bedside_gateway::v1;
 use bedside_gateway::v1::bedside_service_client::BedsideServiceClient;
 use bedside_ledger::{Ledger, LedgerConfig};
@@ -89,7 +89,7 @@ impl House {
         };
         let served = tokio::spawn(gateway.serve(ledger.clone(), Arc::clone(&library), told));
         let channel = channel_to(address).await;
-        let client = Client::new(channel.clone());
+        let client = client_on(channel.clone());
         House { channel, client, ledger, library, address, shutdown, served, folder }
     }
 
@@ -111,7 +111,7 @@ impl House {
 
     /// A client with a connection of its own.
     pub(crate) async fn another_client(&self) -> Client {
-        Client::new(channel_to(self.address).await)
+        client_on(channel_to(self.address).await)
     }
 
     /// The same ledger under other rule packs.
@@ -211,6 +211,11 @@ impl House {
         let request = v1::GetAccumulatorsRequest { psn_no: psn_no.to_owned(), ..Default::default() };
         self.client.get_accumulators(request).await.unwrap().into_inner().accumulators
     }
+}
+
+/// A client that takes answers as large as the gateway gives.
+fn client_on(channel: Channel) -> Client {
+    Client::new(channel).max_decoding_message_size(Limits::default().answer_bytes)
 }
 
 /// A connection to a gateway.

@@ -13,6 +13,7 @@ mod history;
 mod holds;
 mod house;
 mod lifecycle;
+mod long_stays;
 mod national;
 mod privacy;
 mod receipts;

@@ -1,5 +1,6 @@
 //! Whole trips over the network: client, gateway, core, ledger.
 
+use bedside_gateway::server::Config;
 use bedside_gateway::v1;
 use bedside_gateway::v1::pre_settle_request::Subject;
 use prost::Message;
@@ -193,7 +194,10 @@ async fn past_the_deadline_nothing_is_booked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_cannot_be_sent_is_not_booked() {
-    let mut house = House::open_with(|config| config.limits.message_bytes = 4_000).await;
+    let small = |config: &mut Config| {
+        (config.limits.message_bytes, config.limits.answer_bytes) = (4_000, 4_000);
+    };
+    let mut house = House::open_with(small).await;
     let status = house.settle(base()).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "ANSWER_TOO_LARGE"));
     assert_eq!(house.query("H33010600001202603101200000001").await.outcome, "unknown");

@@ -97,6 +97,7 @@ pub(crate) fn moved(
             psn_no: Arc::clone(&record.person.psn_no),
             version: 0,
             lines: 0,
+            unsettled: 0,
             admission: 0,
             update: 0,
             discharge: 0,
@@ -130,10 +131,15 @@ pub(crate) fn moved(
             let count = moving.lines_in(&change.lines)?;
             moving.put_call(record.sequence, CallRow { came: count, lines: count, ..said })?;
             row.lines = row.lines.checked_add(count).ok_or(contradiction("lines without end"))?;
+            row.unsettled = row.unsettled.checked_add(count).ok_or(contradiction("lines without end"))?;
         }
         StayKind::FeesOut => {
             let count = moving.lines_out(&change.lines, change.reverses)?;
             row.lines = row.lines.checked_sub(count).ok_or(contradiction("more lines go than stand"))?;
+            row.unsettled = row
+                .unsettled
+                .checked_sub(count)
+                .ok_or(contradiction("more lines go than are not settled"))?;
         }
         StayKind::Discharge => {
             row.discharge = record.sequence;
@@ -162,6 +168,7 @@ pub(crate) fn settled(
     row.state = stepped(Some(&row), StayStep::Settle(part))?;
     row.version = record.sequence;
     row.settlements.push(record.sequence);
+    row.unsettled = 0;
     changes.insert(key.stay()?, Some(row.encode()?));
     Ok(())
 }
@@ -180,6 +187,9 @@ pub(crate) fn unsettled(
     if row.settlements.pop() != Some(of) {
         return Err(contradiction("a settlement of a stay is undone before a later one"));
     }
+    let settled_up_to = row.settled_up_to();
+    let freed = calls(rows, &key)?.into_iter().filter(|(sequence, _)| *sequence > settled_up_to);
+    row.unsettled = freed.map(|(_, call)| call.lines).sum();
     changes.insert(key.stay()?, Some(row.encode()?));
     Ok(())
 }

@@ -20,7 +20,8 @@ use crate::record::{Entry, Record};
 use crate::stay::outcome::{StayError, Unfit};
 use crate::stay::rows::{StayKey, StayRow};
 use crate::stay::{
-    STAY_LINES_MAX, StayChange, StayKind, StayLine, StayRefusal, StayState, StayStep, after, booking as rows,
+    SETTLEMENT_LINES_MAX, STAY_LINES_MAX, StayChange, StayKind, StayLine, StayRefusal, StayState, StayStep,
+    after, booking as rows,
 };
 
 /// Which lines a call of a stay is about.
@@ -180,6 +181,11 @@ impl Group<'_> {
         let count = u32::try_from(lines.len()).unwrap_or(u32::MAX).saturating_add(row.lines);
         if count > STAY_LINES_MAX {
             return Err(StayRefusal::TooManyLines { lines: count }.into());
+        }
+        // Else the stay could come to hold what no settlement takes, since one takes all that is not settled.
+        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX).saturating_add(row.unsettled);
+        if count > SETTLEMENT_LINES_MAX {
+            return Err(StayRefusal::TooManyUnsettled { lines: count }.into());
         }
         let mut coming: BTreeSet<&str> = BTreeSet::new();
         for StayLine { feedetl_sn, .. } in lines {

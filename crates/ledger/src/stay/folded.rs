@@ -185,10 +185,13 @@ impl Stays {
         for (key, stay) in &self.stays {
             let found = booking::stay(tables, key).map_err(ReadError::from)?;
             hold(found == Some(stay.row()), "the stay", stay.version)?;
+            let mut of_batch: BTreeMap<u64, u32> = BTreeMap::new();
+            for (batch, _) in stay.lines.values() {
+                *of_batch.entry(*batch).or_default() += 1;
+            }
             for (sequence, call) in &stay.calls {
-                let lines = stay.lines.values().filter(|(batch, _)| batch == sequence).count();
+                let lines = of_batch.get(sequence).copied().unwrap_or_default();
                 let Call { kind, position, came, before, undone } = *call;
-                let lines = u32::try_from(lines).unwrap_or(u32::MAX);
                 let row = CallRow { kind, position, came, lines, before, undone };
                 let found = booking::call(tables, key, *sequence).map_err(ReadError::from)?;
                 hold(found == Some(row), "the call of a stay", *sequence)?;
@@ -258,11 +261,13 @@ impl Folded {
     }
 
     fn row(&self) -> StayRow {
+        let unsettled = self.lines.values().filter(|(batch, _)| *batch > self.settled_up_to());
         StayRow {
             state: self.state,
             psn_no: Arc::clone(&self.person.psn_no),
             version: self.version,
             lines: u32::try_from(self.lines.len()).unwrap_or(u32::MAX),
+            unsettled: u32::try_from(unsettled.count()).unwrap_or(u32::MAX),
             admission: self.admission,
             update: self.updates.last().copied().unwrap_or_default(),
             discharge: self.discharge,

@@ -1,5 +1,6 @@
 //! The handle's part for stays: submits their calls and reads what stands of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc;
 
@@ -11,7 +12,7 @@ use crate::outcome::{Busy, ReverseError};
 use crate::segments::ReadError;
 use crate::stay::command::{AssignedStay, StayEvent, StayUndone};
 use crate::stay::outcome::StayError;
-use crate::stay::read::{self, StandingStay};
+use crate::stay::read::{self, Batches, StandingStay};
 use crate::stay::rows::StayKey;
 use crate::stay::{StayState, booking};
 
@@ -87,7 +88,40 @@ impl Ledger {
         if hospital.check().is_err() || check_text("mdtrt_id", mdtrt_id).is_err() {
             return Ok(None);
         }
-        read::standing(&self.inner.shared, hospital, mdtrt_id)
+        read::standing(&self.inner.shared, hospital, mdtrt_id, Batches::All)
+    }
+
+    /// As [`Ledger::standing_stay`], with the batches that no settlement has taken.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn unsettled_stay(
+        &self,
+        hospital: &MessageKey,
+        mdtrt_id: &Arc<str>,
+    ) -> Result<Option<StandingStay>, ReadError> {
+        if hospital.check().is_err() || check_text("mdtrt_id", mdtrt_id).is_err() {
+            return Ok(None);
+        }
+        read::standing(&self.inner.shared, hospital, mdtrt_id, Batches::Unsettled)
+    }
+
+    /// As [`Ledger::standing_stay`], with the batches alone that these lines came with, and lines that refund them. What it
+    /// takes does not grow with the stay, but where one of them is refunded already.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn stay_around(
+        &self,
+        hospital: &MessageKey,
+        mdtrt_id: &Arc<str>,
+        charges: &BTreeSet<Arc<str>>,
+    ) -> Result<Option<StandingStay>, ReadError> {
+        let keys = charges.iter().try_for_each(|charge| check_text("feedetl_sn", charge));
+        if keys.is_err() || hospital.check().is_err() || check_text("mdtrt_id", mdtrt_id).is_err() {
+            return Ok(None);
+        }
+        read::standing(&self.inner.shared, hospital, mdtrt_id, Batches::Around(charges))
     }
 
     /// Where a stay stands, without what was said of it.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::event::MessageKey;
-use crate::record::Entry;
+use crate::record::{Entry, Record};
 use crate::segments::ReadError;
 use crate::shared::Shared;
 use crate::stay::booking;
@@ -54,65 +54,131 @@ pub struct StandingBatch {
     pub is_settled: bool,
 }
 
+/// Which batches are read with a stay.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Batches<'a> {
+    /// Every one with lines that stand.
+    All,
+    /// Those that no settlement has taken.
+    Unsettled,
+    /// Those of these lines, and of lines that refund them.
+    Around(&'a BTreeSet<Arc<str>>),
+}
+
 /// Reads a stay; nothing where nothing was ever admitted under that number.
 pub(crate) fn standing(
     shared: &Shared,
     hospital: &MessageKey,
     mdtrt_id: &Arc<str>,
+    batches: Batches<'_>,
 ) -> Result<Option<StandingStay>, ReadError> {
-    let key = StayKey::at(hospital, mdtrt_id);
-    let (row, calls, lines) = {
-        let _standing_still = shared.tip();
-        let Some(row) = booking::stay(&shared.tables, &key)? else { return Ok(None) };
-        let calls = booking::calls(&shared.tables, &key)?;
-        // Only where some lines of a batch are gone is it asked which.
-        let is_cut = calls.values().any(|call| call.lines != 0 && call.lines != call.came);
-        let lines = if is_cut { booking::lines(&shared.tables, &key)? } else { BTreeMap::new() };
-        (row, calls, lines)
-    };
-    let missing = || ReadError::Tables(TablesError::Contradiction("a call of a stay is missing"));
-    let call = |sequence: u64| calls.get(&sequence).copied().ok_or_else(missing);
-    let record = |sequence: u64, call: CallRow| shared.segments.record(call.position, sequence);
-    let admission = match row.admission {
-        0 => Vec::new(),
-        sequence => record(sequence, call(sequence)?)?.request,
-    };
+    let reading = Reading { shared, key: StayKey::at(hospital, mdtrt_id) };
+    let standing_still = shared.tip();
+    let Some(row) = booking::stay(&shared.tables, &reading.key)? else { return Ok(None) };
+    let admission = reading.said_if_any(row.admission)?;
     let mut updates = Vec::new();
     let mut sequence = row.update;
     while sequence != 0 {
-        let update = call(sequence)?;
-        updates.push(record(sequence, update)?.request);
+        let update = reading.call(sequence)?;
+        updates.push((sequence, update));
         sequence = update.before;
     }
     updates.reverse();
-    let discharge = match row.discharge {
-        0 => None,
-        sequence => Some(record(sequence, call(sequence)?)?.request),
-    };
-    let mut batches = Vec::new();
-    for (sequence, call) in &calls {
-        if call.kind != StayKind::FeesIn || call.lines == 0 {
-            continue;
-        }
-        let record = record(*sequence, *call)?;
-        let Entry::Stay(change) = &record.entry else { return Err(missing()) };
-        let is_gone = |feedetl_sn: &Arc<str>| lines.get(feedetl_sn).is_none_or(|it| it.batch != *sequence);
-        let withdrawn = if call.lines == call.came {
-            BTreeSet::new()
-        } else {
-            change.lines.iter().map(|line| &line.feedetl_sn).filter(|it| is_gone(it)).cloned().collect()
-        };
-        let is_settled = *sequence < row.settled_up_to();
-        batches.push(StandingBatch { request: record.request, withdrawn, is_settled });
+    let discharge = reading.said_if_any(row.discharge)?;
+    let mut chosen = Vec::new();
+    for (sequence, call) in reading.batches(batches, row.settled_up_to())? {
+        let withdrawn = reading.withdrawn(sequence, call)?;
+        chosen.push((sequence, call, withdrawn));
     }
+    // Records do not change: what they hold is read without holding up whoever books.
+    drop(standing_still);
+    let said = |(sequence, call): (u64, CallRow)| Ok::<_, ReadError>(reading.record(sequence, call)?.request);
     Ok(Some(StandingStay {
         state: row.state,
         psn_no: Arc::clone(&row.psn_no),
         version: row.version,
-        admission,
-        updates,
-        discharge,
-        batches,
+        admission: admission.map(said).transpose()?.unwrap_or_default(),
+        updates: updates.into_iter().map(said).collect::<Result<_, _>>()?,
+        discharge: discharge.map(said).transpose()?,
+        batches: chosen
+            .into_iter()
+            .map(|(sequence, call, withdrawn)| {
+                let is_settled = sequence < row.settled_up_to();
+                Ok(StandingBatch { request: said((sequence, call))?, withdrawn, is_settled })
+            })
+            .collect::<Result<_, ReadError>>()?,
         settlements: row.settlements.iter().map(|it| crate::event::setl_id_of(*it)).collect(),
     }))
+}
+
+struct Reading<'a> {
+    shared: &'a Shared,
+    key: StayKey,
+}
+
+impl Reading<'_> {
+    fn call(&self, sequence: u64) -> Result<CallRow, ReadError> {
+        booking::call(&self.shared.tables, &self.key, sequence)?.ok_or_else(missing)
+    }
+
+    fn said_if_any(&self, sequence: u64) -> Result<Option<(u64, CallRow)>, ReadError> {
+        if sequence == 0 { Ok(None) } else { Ok(Some((sequence, self.call(sequence)?))) }
+    }
+
+    fn record(&self, sequence: u64, call: CallRow) -> Result<Record, ReadError> {
+        self.shared.segments.record(call.position, sequence)
+    }
+
+    /// The chosen batches with lines that stand, in order.
+    fn batches(&self, chosen: Batches<'_>, settled_up_to: u64) -> Result<BTreeMap<u64, CallRow>, ReadError> {
+        let from = match chosen {
+            Batches::All => 0,
+            Batches::Unsettled => settled_up_to,
+            Batches::Around(lines) => return self.batches_around(lines),
+        };
+        let calls = booking::calls(&self.shared.tables, &self.key)?.into_iter();
+        let is_chosen = |sequence: u64, call: &CallRow| {
+            sequence > from && call.kind == StayKind::FeesIn && call.lines > 0
+        };
+        Ok(calls.filter(|(sequence, call)| is_chosen(*sequence, call)).collect())
+    }
+
+    fn batches_around(&self, lines: &BTreeSet<Arc<str>>) -> Result<BTreeMap<u64, CallRow>, ReadError> {
+        let tables = &self.shared.tables;
+        let mut sequences = BTreeSet::new();
+        let mut is_refunded = false;
+        for feedetl_sn in lines {
+            let Some(line) = booking::line(tables, &self.key, feedetl_sn)? else { continue };
+            sequences.insert(line.batch);
+            is_refunded |= line.refunded_by > 0;
+        }
+        // A line knows how many refund it, not which: only then all are looked through.
+        if is_refunded {
+            let all = booking::lines(tables, &self.key)?.into_values();
+            let refunds = all.filter(|line| line.refunds.as_ref().is_some_and(|of| lines.contains(of)));
+            sequences.extend(refunds.map(|line| line.batch));
+        }
+        sequences.into_iter().map(|sequence| Ok((sequence, self.call(sequence)?))).collect()
+    }
+
+    /// The lines that came with a batch and no longer stand.
+    fn withdrawn(&self, sequence: u64, call: CallRow) -> Result<BTreeSet<Arc<str>>, ReadError> {
+        let mut withdrawn = BTreeSet::new();
+        if call.lines == call.came {
+            return Ok(withdrawn);
+        }
+        let Entry::Stay(change) = self.record(sequence, call)?.entry else { return Err(missing()) };
+        for line in change.lines {
+            let row = booking::line(&self.shared.tables, &self.key, &line.feedetl_sn)?;
+            // Under the same number another line may have come since.
+            if row.is_none_or(|row| row.batch != sequence) {
+                withdrawn.insert(line.feedetl_sn);
+            }
+        }
+        Ok(withdrawn)
+    }
+}
+
+fn missing() -> ReadError {
+    ReadError::Tables(TablesError::Contradiction("a call of a stay is missing"))
 }

@@ -82,6 +82,8 @@ pub(crate) struct StayRow {
     pub(crate) version: u64,
     /// Lines that stand.
     pub(crate) lines: u32,
+    /// Of them those that are not settled.
+    pub(crate) unsettled: u32,
     /// The calls that stand; zero for none. Earlier changes hang on the latest one.
     pub(crate) admission: u64,
     pub(crate) update: u64,
@@ -108,6 +110,7 @@ impl StayRow {
         out.text("psn_no", &self.psn_no)?;
         out.u64(self.version);
         out.u32(self.lines);
+        out.u32(self.unsettled);
         out.u64(self.admission);
         out.u64(self.update);
         out.u64(self.discharge);
@@ -131,6 +134,7 @@ impl StayRow {
         let psn_no = input.text("psn_no")?;
         let version = input.u64("version")?;
         let lines = input.u32("lines")?;
+        let unsettled = input.u32("unsettled")?;
         let admission = input.u64("admission")?;
         let update = input.u64("update")?;
         let discharge = input.u64("discharge")?;
@@ -140,7 +144,7 @@ impl StayRow {
             settlements.push(input.u64("settlement")?);
         }
         input.end("stay")?;
-        Ok(StayRow { state, psn_no, version, lines, admission, update, discharge, settlements })
+        Ok(StayRow { state, psn_no, version, lines, unsettled, admission, update, discharge, settlements })
     }
 }
 
@@ -253,6 +257,7 @@ mod tests {
             psn_no: "x".repeat(255).into(),
             version: 1,
             lines: super::super::STAY_LINES_MAX,
+            unsettled: super::super::SETTLEMENT_LINES_MAX,
             admission: 1,
             update: 2,
             discharge: 3,

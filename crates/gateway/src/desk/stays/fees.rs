@@ -88,18 +88,14 @@ impl Desk {
         for _ in 0..TRIES {
             let (desk, call, request) = (self.clone(), asked.call.clone(), Arc::clone(&request));
             let Checked { version, answer } = blocking(move || -> Result<Checked, Refusal> {
-                let Some(stay) = desk.stay_of(&call)? else {
+                // Only what refunds an earlier line depends on what else comes and goes; dates are checked again at discharge.
+                let charges = earlier_charges(&request.feedetail);
+                let Some(stay) = desk.stay_around(&call, &charges)? else {
                     return Ok(Checked { version: Some(0), answer: Ok(Vec::new()) });
                 };
-                let coming: BTreeSet<&str> =
-                    request.feedetail.iter().map(|row| row.feedetl_sn.as_str()).collect();
-                // Only what refunds an earlier line depends on what else comes and goes; dates are checked again at discharge.
-                let reaches_back = request.feedetail.iter().any(|row| {
-                    !row.init_feedetl_sn.is_empty() && !coming.contains(row.init_feedetl_sn.as_str())
-                });
                 let answer =
                     Draft::of(&stay).and_then(|draft| desk.taken_in(&draft, &request.feedetail, told));
-                Ok(Checked { version: reaches_back.then_some(stay.version), answer })
+                Ok(Checked { version: (!charges.is_empty()).then_some(stay.version), answer })
             })
             .await??;
             let decide = move |_: &AssignedStay| answer.clone();
@@ -151,6 +147,13 @@ impl Desk {
 fn known_line(row: &v1::FeeDetail) -> StayLine {
     let refunds = Some(row.init_feedetl_sn.as_str()).filter(|charge| !charge.is_empty()).map(Arc::from);
     StayLine { feedetl_sn: Arc::from(row.feedetl_sn.as_str()), refunds }
+}
+
+/// The lines that are refunded and do not come with their refunds.
+fn earlier_charges(rows: &[v1::FeeDetail]) -> BTreeSet<Arc<str>> {
+    let coming: BTreeSet<&str> = rows.iter().map(|row| row.feedetl_sn.as_str()).collect();
+    let charges = rows.iter().map(|row| row.init_feedetl_sn.as_str());
+    charges.filter(|charge| !charge.is_empty() && !coming.contains(charge)).map(Arc::from).collect()
 }
 
 /// The lines of the stay that the new ones refund, with what refunds them already.

@@ -42,6 +42,11 @@ impl Reading<'_> {
             self.meet_if(at_most < paid_days, "per-diem: days of a stay");
             paid_days = paid_days.min(at_most);
         }
+        // Days are counted from admission in each part: those that earlier parts were paid for are not paid again.
+        let of_stay = place.own_key(Period::Visit, benefit, Measure::Days, "stay");
+        let before = self.read(&of_stay) / 100;
+        self.meet_if(before > 0, "parts: days paid before");
+        paid_days = (paid_days - before).max(0);
         let mut days_key = None;
         if let Some((period, period_days)) = &per_diem.period_days {
             days_key = place.own_key(*period, benefit, Measure::Days, "");
@@ -54,6 +59,7 @@ impl Reading<'_> {
             return Ok(());
         }
         let amount = gate::amount(&per_diem.rate, &now)? * paid_days;
+        self.add(of_stay, 100 * paid_days);
         self.add(days_key, 100 * paid_days);
         self.add(place.own_key(place.plan.term, benefit, Measure::Paid, ""), amount);
         self.answer.to_person.push((place.name(benefit), None, amount));

@@ -9,7 +9,8 @@ use bedside_claim::{
     Accident, AccountBalance, AccountUse, AdoptedResult, BasicInsurance, Bill, Cause, Claim, Date, DateRule,
     Diagnosis, DiagnosisRole, Event, FeeCategory, FourWaySplit, Grade, Hospital, HospitalApproval,
     HospitalTier, Identity, Line, Money, Occurrence, OutOfAreaFiling, PackCard, PackStatus, PayerKind,
-    Person, Policy, PreExisting, Price, PublicSettlement, Quantity, Relative, Setting, Sex, Span, Visit,
+    Person, Policy, PreExisting, Price, PublicSettlement, Quantity, Relative, Setting, Settling, Sex, Span,
+    Visit,
 };
 use bedside_policy::catalogue::Catalogue;
 use bedside_policy::library::{Cover, Layer, Programme};
@@ -38,12 +39,13 @@ impl Case {
         let mut claims = Vec::new();
         for _ in 0..=draw.upto(4) {
             let person = draw.of(&persons);
-            let mut claim = claim(draw, person, day);
-            if !public_plans_come_first(&plans) {
-                claim.adopted = None;
-            }
-            claims.push(claim);
+            let first = claim(draw, person, day);
             day = plus_days(day, draw.of(&[0, 1, 7, 20]));
+            let is_stay = first.visit.setting == Setting::Inpatient;
+            claims.extend(if is_stay && draw.one_in(3) { parts(draw, first) } else { vec![first] });
+        }
+        if !public_plans_come_first(&plans) {
+            claims.iter_mut().for_each(|claim| claim.adopted = None);
         }
         Case { plans, claims }
     }
@@ -173,6 +175,10 @@ fn policy(draw: &mut Draw, plan: &Plan, cover: Span, first_begndate: Option<Date
 
 fn claim(draw: &mut Draw, person: Person, day: Date) -> Claim {
     let visit = visit(draw, day);
+    of_visit(draw, person, visit, day)
+}
+
+fn of_visit(draw: &mut Draw, person: Person, visit: Visit, day: Date) -> Claim {
     let events: Vec<Event> = some(draw, |draw| event(draw, day));
     let has_bill = events.is_empty() || !draw.one_in(8);
     let bill = if has_bill { bill(draw, &visit) } else { Bill::none() };
@@ -180,6 +186,56 @@ fn claim(draw: &mut Draw, person: Person, day: Date) -> Claim {
     let is_adopted = has_bill && visit.public_settlement == PublicSettlement::Through && draw.one_in(8);
     let adopted = is_adopted.then(|| adopted(draw, bill.medfee_sumamt().units()));
     Claim { person, visit, bill, events, account, adopted }
+}
+
+/// A stay settled in two to four parts, of which the claim is the first; no line of one is in another.
+fn parts(draw: &mut Draw, first: Claim) -> Vec<Claim> {
+    let stay: Arc<str> = format!("S{}", first.visit.begntime.date()).into();
+    let more = draw.of(&[1, 1, 2, 3]);
+    let mut parts = vec![first];
+    for _ in 0..more {
+        let before = parts.last().expect("there is a first part").clone();
+        let days = draw.of(&[0, 1, 2, 7, 300]);
+        let ended = plus_days(before.visit.endtime.date(), days);
+        let anew = visit(draw, before.visit.begntime.date());
+        // What is said at admission may be changed in between, but not where the person lies.
+        let mut visit = if draw.one_in(3) {
+            Visit {
+                hospital: before.visit.hospital.clone(),
+                med_type: before.visit.med_type.clone(),
+                setting: before.visit.setting,
+                ..anew
+            }
+        } else {
+            before.visit.clone()
+        };
+        visit.endtime = ended.at(9, 0, 0, 0);
+        visit.setl_date = ended;
+        let most = i64::from(before.visit.icu_days) + days;
+        visit.icu_days = u16::try_from(draw.between(before.visit.icu_days.into(), most)).expect("a few days");
+        let mut next = of_visit(draw, before.person, visit, ended);
+        // An event is told once.
+        next.events.clear();
+        if next.bill.lines().is_empty() {
+            next.bill = bill(draw, &next.visit);
+        }
+        parts.push(next);
+    }
+    for (number, part) in parts.iter_mut().enumerate() {
+        part.visit.mdtrt_id = stay.clone();
+        part.visit.settling = Settling::InParts;
+        if part.bill.lines().is_empty() {
+            continue;
+        }
+        let of_part = |sn: &Arc<str>| Arc::from(format!("{number}.{sn}"));
+        let lines = part.bill.lines().iter().map(|line| Line {
+            feedetl_sn: of_part(&line.feedetl_sn),
+            init_feedetl_sn: line.init_feedetl_sn.as_ref().map(of_part),
+            ..line.clone()
+        });
+        part.bill = Bill::new(lines.collect(), part.bill.medfee_sumamt()).expect("the same lines");
+    }
+    parts
 }
 
 /// An answer of the platform that shares out some or all of the bill.
@@ -249,7 +305,7 @@ fn visit(draw: &mut Draw, day: Date) -> Visit {
             .of(&[None, Some("A1"), Some("A2")])
             .map(|evt_no| Accident { evt_no: evt_no.into(), date: day }),
         icu_days: u16::try_from(draw.between(0, days)).expect("a small number of days"),
-        settling: bedside_claim::Settling::AtOnce,
+        settling: Settling::AtOnce,
         related_stay: draw.of(&[None, Some((plus_days(stay_ended, -5), stay_ended))]),
     }
 }

@@ -25,6 +25,7 @@ mod programmes;
 mod reading;
 mod reimbursement;
 mod smaller;
+mod stays;
 mod steps;
 
 use bedside_adjudication::adjudicate;

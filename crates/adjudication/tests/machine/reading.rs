@@ -144,7 +144,7 @@ impl<'a> Place<'a> {
         subject: &str,
     ) -> Option<AccumulatorKey> {
         let term = match period {
-            Period::Visit => return None,
+            Period::Visit => return self.key_of_stay(shared_by, account, measure, subject),
             Period::Year => Term::Year(self.date.year()),
             Period::PolicyPeriod => self.policy?.cover.from.map_or(Term::Lifetime, Term::PolicyPeriod),
             Period::Event => Term::Event(self.claim.visit.accident.as_ref()?.evt_no.clone()),
@@ -299,12 +299,6 @@ impl<'a> Reading<'a> {
 
     pub(crate) fn deny(&mut self, place: &Place<'_>, benefit: &Benefit, reason: Reason) {
         self.answer.denied.push((place.name(benefit), reason));
-    }
-
-    /// 1 and the visits of the term before this one.
-    pub(crate) fn visit_number(&self, place: &Place<'_>, benefit: &Benefit) -> u16 {
-        let visits = self.read(&place.own_key(place.plan.term, benefit, Measure::Times, "visits"));
-        u16::try_from(1 + visits / 100).expect("a small number of visits")
     }
 
     fn run(&mut self, place: &Place<'_>, benefit: &Benefit) -> Result<(), NoValue> {

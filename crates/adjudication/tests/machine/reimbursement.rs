@@ -21,6 +21,8 @@ struct Charged {
     standard: Fen,
     before: Fen,
     charged: Fen,
+    /// Of a base over a visit: what earlier parts of the stay were charged of it.
+    of_stay_before: Fen,
 }
 
 /// The payable stretch of the base on the scale of the bands.
@@ -103,14 +105,19 @@ impl Reading<'_> {
             self.add(key, more);
         }
         if asks_visit_number(benefit, reimbursement) {
-            self.meet("visit number: counted");
-            self.add(place.own_key(place.plan.term, benefit, Measure::Times, "visits"), 100);
+            self.count_visit(place, benefit);
         }
 
-        let charged = match &reimbursement.deductible {
+        let mut charged = match &reimbursement.deductible {
             Some(deductible) => self.deduct(place, deductible, &now, &cells, whole)?,
             None => Charged::default(),
         };
+        // Whatever the deductible runs over: what it took of the base of this stay.
+        if base.period == Period::Visit {
+            let key = place.own_key(Period::Visit, benefit, Measure::Deductible, "base");
+            charged.of_stay_before = self.read(&key);
+            self.add(key, charged.charged);
+        }
         if benefit.card.payer.kind == PayerKind::BasicInsurance {
             self.answer.deductible += charged.charged;
         }
@@ -189,10 +196,16 @@ impl Reading<'_> {
             self.meet(if standard - by < floor { "decrease: at its floor" } else { "decrease" });
             standard = (standard - by).max(floor);
         }
-        let before = match deductible.rule {
-            DeductibleRule::PerVisit => 0,
-            DeductibleRule::Once | DeductibleRule::HighestLessCharged => self.read(&key(Measure::Deductible)),
-        };
+        // Of a deductible per visit something is kept in a stay that is settled in parts alone.
+        let before = self.read(&key(Measure::Deductible));
+        self.meet_if(
+            deductible.rule == DeductibleRule::PerVisit && before > 0,
+            "parts: deductible from before",
+        );
+        self.meet_if(
+            deductible.rule == DeductibleRule::PerVisit && before > 0 && standard > before,
+            "parts: the deductible rises",
+        );
         if deductible.rule == DeductibleRule::HighestLessCharged {
             let highest = self.read(&key(Measure::DeductibleStandard));
             self.meet(if standard > highest { "highest: a new one" } else { "highest: one from before" });
@@ -223,15 +236,13 @@ impl Reading<'_> {
             self.add(key, need.min(whole));
         }
         let charged = need.min(whole);
-        if deductible.rule != DeductibleRule::PerVisit {
-            self.add(key(Measure::Deductible), charged + filled);
-        }
+        self.add(key(Measure::Deductible), charged + filled);
         self.meet(deductible_rule(deductible.rule));
         self.meet_if(deductible.shared_by == SharedBy::Family && before > 0, "deductible: of the family");
         self.meet_if(need > 0 && whole == need, "deductible: the base equals it");
         self.meet_if(need > 0 && whole == need + 1, "deductible: the base is one fen above");
         self.meet_if(need > 0 && whole == need - 1, "deductible: the base is one fen below");
-        Ok(Charged { standard, before, charged })
+        Ok(Charged { standard, before, charged, of_stay_before: 0 })
     }
 
     fn stretch(
@@ -247,10 +258,14 @@ impl Reading<'_> {
         let before = self.read(&place.own_key(period, benefit, Measure::Base, ""));
         self.meet_if(before > 0, "base: accumulated");
         match (period, reimbursement.band_edges) {
-            (Period::Visit, BandEdges::Excess) => Stretch { from: 0, length, start: 0 },
+            (Period::Visit, BandEdges::Excess) => {
+                self.meet_if(before > 0, "parts: bands go on");
+                Stretch { from: before - charged.of_stay_before, length, start: 0 }
+            }
             (Period::Visit, BandEdges::Base) => {
                 self.meet("edges over the base of a visit");
-                Stretch { from: charged.charged, length, start: charged.standard }
+                self.meet_if(before > 0, "parts: bands over the base go on");
+                Stretch { from: before + charged.charged, length, start: charged.standard }
             }
             (_, BandEdges::Excess) => Stretch { from: before - charged.before, length, start: 0 },
             (_, BandEdges::Base) => {

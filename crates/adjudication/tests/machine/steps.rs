@@ -141,13 +141,8 @@ fn needed(step: &Step) -> Option<Fen> {
             return None;
         }
     }
-    let mut need = match rule {
-        DeductibleRule::PerVisit => fen(*standard),
-        DeductibleRule::Once | DeductibleRule::HighestLessCharged => {
-            (fen(*standard) - fen(*charged_before)).max(0)
-        }
-    };
-    need -= fen(*filled);
+    // One per visit was charged before only where the visit is settled in parts.
+    let mut need = (fen(*standard) - fen(*charged_before)).max(0) - fen(*filled);
     if let Some(group) = group {
         let of_group = |limit: Money| (fen(limit) - fen(group.charged_before)).max(0);
         need = need.max(group.minimum.map_or(0, of_group));

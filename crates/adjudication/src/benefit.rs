@@ -176,7 +176,9 @@ impl Run<'_> {
     /// Counts what other commercial cover fills of the deductible where it has left nothing of the base.
     fn fill(&self, desk: &mut Desk<'_, '_>) -> Result<(), Fault> {
         let Some(deductible) = &self.terms.deductible else { return Ok(()) };
-        if deductible.rule == DeductibleRule::PerVisit || deductible.filled_by == FilledBy::Own {
+        // One per visit goes on only in a stay that is settled in parts.
+        let is_over = deductible.rule == DeductibleRule::PerVisit && self.charged_key(deductible).is_none();
+        if is_over || deductible.filled_by == FilledBy::Own {
             return Ok(());
         }
         let (Standard { amount: standard, fall, citation }, before) =

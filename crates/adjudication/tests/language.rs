@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{Accumulators, Money, Reason, Settlement, Step, Term};
+use bedside_claim::{Accumulators, Money, Reason, Settlement, Settling, Step, Term};
 use bedside_fixtures::cases;
 use bedside_policy::Library;
 
@@ -69,6 +69,10 @@ fn benefit(parts: &str) -> String {
 
 /// Settles bills of these facts and in-scope amounts, in order.
 fn settle(library: &Library, bills: &[(&str, &str)]) -> Vec<Settlement> {
+    settle_as(Settling::AtOnce, library, bills)
+}
+
+fn settle_as(settling: Settling, library: &Library, bills: &[(&str, &str)]) -> Vec<Settlement> {
     let mut accumulators = Accumulators::default();
     let mut settlements = Vec::new();
     for (facts, in_scope) in bills {
@@ -77,7 +81,8 @@ fn settle(library: &Library, bills: &[(&str, &str)]) -> Vec<Settlement> {
         let text = format!(
             "# c\n\n## b\n| bill | |\n|---|---|\n| policies | test/plan |\n{facts}\n| item | in_scope |\n|---|---|\n| A | {in_scope} |\n\n| settlement | |\n|---|---|\n"
         );
-        let claim = cases::read(&text).remove(0).bills.remove(0).claim;
+        let mut claim = cases::read(&text).remove(0).bills.remove(0).claim;
+        claim.visit.settling = settling;
         let programme = library.programme_for(&claim).unwrap();
         let settlement = adjudicate(&claim, &programme, &accumulators).unwrap();
         accumulators.apply(&settlement.accumulators).unwrap();
@@ -115,6 +120,29 @@ fn a_deductible_per_visit_is_charged_at_every_visit() {
     let settled = settle(&one(&parts), &[("", "300"), ("", "300"), ("", "100")]);
     assert_eq!(settled.iter().map(paid).collect::<Vec<_>>(), [yuan("100"), yuan("100"), yuan("0")]);
     assert_eq!(denied(&settled[2]), Some(Reason::BelowDeductible));
+}
+
+/// The first 100 of a stay are paid in full, and fill the deductible of the next benefit: of 200 it pays half of the rest. A first part
+/// of 100 leaves nothing in its base, and fills the deductible all the same.
+#[test]
+fn what_other_cover_paid_of_an_earlier_part_fills_the_deductible_of_the_stay() {
+    let parts = "date_rule = \"settlement\"\n".to_owned()
+        + &parameter("d", "CNY", "100")
+        + &parameter("cap", "CNY", "100")
+        + &parameter("whole", "ratio", "1")
+        + &parameter("half", "ratio", "0.5")
+        + &benefit(
+            "base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"whole\" }]\ncaps = [{ period = \"visit\", limit = \"cap\" }]",
+        )
+        + &benefit(
+            "base = { pools = [\"in_scope\"] }\ndeductible = { rule = \"per_visit\", standard = \"d\", filled_by = \"own_and_commercial\" }\n\
+             bands = [{ rate = \"half\" }]",
+        )
+        .replace("id = \"b\"", "id = \"next\"");
+    let library = one(&parts);
+    assert_eq!(paid(&settle(&library, &[("", "200")])[0]), yuan("150"));
+    let in_parts = settle_as(Settling::InParts, &library, &[("", "100"), ("", "100")]);
+    assert_eq!(in_parts.iter().map(paid).collect::<Vec<_>>(), [yuan("100"), yuan("50")]);
 }
 
 #[test]

@@ -103,6 +103,7 @@ const OPTIONS_AND_EDGES: &[&str] = &[
     "parts: bands over the base go on",
     "parts: days paid before",
     "parts: deductible from before",
+    "parts: filled where nothing is in the base",
     "parts: the deductible rises",
     "parts: the stay is one visit",
     "pays zero after rounding",

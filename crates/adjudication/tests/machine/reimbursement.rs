@@ -162,7 +162,10 @@ impl Reading<'_> {
         cells: &[Cell],
     ) -> Result<(), NoValue> {
         let Some(deductible) = &reimbursement.deductible else { return Ok(()) };
-        if deductible.rule == DeductibleRule::PerVisit || deductible.filled_by == FilledBy::Own {
+        let key =
+            place.key(deductible.shared_by, deductible.period, &deductible.account, Measure::Deductible, "");
+        let is_per_visit = deductible.rule == DeductibleRule::PerVisit;
+        if deductible.filled_by == FilledBy::Own || (is_per_visit && key.is_none()) {
             return Ok(());
         }
         let mut standard = gate::amount(&deductible.standard, now)?;
@@ -170,11 +173,10 @@ impl Reading<'_> {
             let by = gate::amount(&decrease.by, now)? * (i128::from(now.visit_number) - 1);
             standard = (standard - by).max(gate::amount(&decrease.floor, now)?);
         }
-        let key =
-            place.key(deductible.shared_by, deductible.period, &deductible.account, Measure::Deductible, "");
         let paid: Fen = cells.iter().map(|cell| self.commercial[cell.line][cell.pool]).sum();
         let filled = (standard - self.read(&key)).max(0).min(paid.max(0));
         self.meet_if(filled > 0, "filled by other commercial cover");
+        self.meet_if(is_per_visit && filled > 0, "parts: filled where nothing is in the base");
         self.add(key, filled);
         Ok(())
     }

@@ -175,19 +175,17 @@ impl<'a> Reading<'a> {
         subject: Arc<str>,
     ) -> Option<AccumulatorKey> {
         let term = match period {
-            Period::Visit => match self.claim.visit.settling {
-                Settling::AtOnce => return None,
-                Settling::InParts => {
-                    let Visit { hospital, mdtrt_id, .. } = &self.claim.visit;
-                    Term::Visit(format!("{}/{mdtrt_id}", hospital.fixmedins_code).into())
-                }
-            },
+            Period::Visit => self.stay_in_parts()?,
             Period::Year => Term::Year(self.layer.date.year()),
             Period::PolicyPeriod => match self.policy.and_then(|policy| policy.cover.from) {
                 Some(from) => Term::PolicyPeriod(from),
                 None => Term::Lifetime,
             },
-            Period::Event => Term::Event(self.claim.visit.accident.as_ref()?.evt_no.clone()),
+            // A visit that treats no accident is an event of its own.
+            Period::Event => match &self.claim.visit.accident {
+                Some(accident) => Term::Event(accident.evt_no.clone()),
+                None => self.stay_in_parts()?,
+            },
             Period::Lifetime => Term::Lifetime,
         };
         let owner = match (shared_by, &self.claim.person.family_no) {
@@ -196,6 +194,15 @@ impl<'a> Reading<'a> {
         };
         let (pack, benefit) = (self.layer.plan.card.id.clone(), account.clone());
         Some(AccumulatorKey { owner, term, pack, benefit, measure, subject })
+    }
+
+    /// What something runs over that begins and ends with the visit; `None` where it is settled at once.
+    fn stay_in_parts(&self) -> Option<Term> {
+        let Visit { hospital, mdtrt_id, settling, .. } = &self.claim.visit;
+        match settling {
+            Settling::AtOnce => None,
+            Settling::InParts => Some(Term::Visit(format!("{}/{mdtrt_id}", hospital.fixmedins_code).into())),
+        }
     }
 
     /// The first day on which an expense no longer counts; `None`: every day counts.

@@ -145,6 +145,23 @@ fn what_other_cover_paid_of_an_earlier_part_fills_the_deductible_of_the_stay() {
     assert_eq!(in_parts.iter().map(paid).collect::<Vec<_>>(), [yuan("100"), yuan("50")]);
 }
 
+/// A limit for each accident binds the visit where it treats none: over all its parts, not in each of them.
+#[test]
+fn an_accident_limit_of_a_stay_without_accident_binds_the_stay() {
+    let parts = "date_rule = \"settlement\"\n".to_owned()
+        + &parameter("cap", "CNY", "100")
+        + &parameter("whole", "ratio", "1")
+        + &benefit(
+            "base = { pools = [\"in_scope\"] }\nbands = [{ rate = \"whole\" }]\ncaps = [{ period = \"event\", limit = \"cap\" }]",
+        );
+    let library = one(&parts);
+    let bills = [("", "70"), ("", "70"), ("", "70")];
+    let visits = settle(&library, &bills);
+    assert_eq!(visits.iter().map(paid).collect::<Vec<_>>(), [yuan("70"), yuan("70"), yuan("70")]);
+    let in_parts = settle_as(Settling::InParts, &library, &bills);
+    assert_eq!(in_parts.iter().map(paid).collect::<Vec<_>>(), [yuan("70"), yuan("30"), yuan("0")]);
+}
+
 #[test]
 fn bands_above_the_deductible_and_bands_over_the_base_differ() {
     let numbers = "date_rule = \"settlement\"\n".to_owned()

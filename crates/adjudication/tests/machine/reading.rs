@@ -147,7 +147,10 @@ impl<'a> Place<'a> {
             Period::Visit => return self.key_of_stay(shared_by, account, measure, subject),
             Period::Year => Term::Year(self.date.year()),
             Period::PolicyPeriod => self.policy?.cover.from.map_or(Term::Lifetime, Term::PolicyPeriod),
-            Period::Event => Term::Event(self.claim.visit.accident.as_ref()?.evt_no.clone()),
+            Period::Event => match &self.claim.visit.accident {
+                Some(accident) => Term::Event(accident.evt_no.clone()),
+                None => return self.key_of_stay(shared_by, account, measure, subject),
+            },
             Period::Lifetime => Term::Lifetime,
         };
         let owner = match (shared_by, &self.claim.person.family_no) {

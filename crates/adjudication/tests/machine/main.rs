@@ -21,6 +21,7 @@ mod gate;
 mod histories;
 mod met;
 mod page;
+mod parts;
 mod programmes;
 mod reading;
 mod reimbursement;

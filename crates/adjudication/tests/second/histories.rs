@@ -7,7 +7,7 @@
 use bedside_claim::{
     AccountBalance, AccountUse, BasicInsurance, Bill, Claim, Date, Diagnosis, DiagnosisRole, FeeCategory,
     FourWaySplit, Hospital, HospitalApproval, HospitalTier, Identity, Line, Money, OutOfAreaFiling, Person,
-    Policy, Price, PublicSettlement, Quantity, Setting, Sex, Span, Visit,
+    Policy, Price, PublicSettlement, Quantity, Setting, Settling, Sex, Span, Visit,
 };
 use jiff::ToSpan;
 use proptest::prelude::*;
@@ -36,6 +36,8 @@ pub(crate) struct History {
 
 #[derive(Debug, Clone)]
 struct Stay {
+    /// Whether it is another part of the stay before it, where both are in hospital.
+    continues: bool,
     day: i64,
     nights: i64,
     settled_after: i64,
@@ -202,9 +204,16 @@ fn stay(first_day: i64) -> impl Strategy<Value = Stay> {
     ];
     let account = prop_oneof![3 => Just(AccountUse::Use), 1 => Just(AccountUse::Keep)];
     let care = (day, nights, prop_oneof![4 => Just(0i64), 1 => 1i64..10], tier, med_type, area, filing);
-    let charges = prop::collection::vec(charge(), 1..7);
+    let charges = (prop::bool::weighted(0.3), prop::collection::vec(charge(), 1..7));
     (care, charges, prop::option::weighted(0.5, aim), account, balance).prop_map(
-        |((day, nights, settled_after, tier, med_type, area, filing), charges, aim, account, balance)| Stay {
+        |(
+            (day, nights, settled_after, tier, med_type, area, filing),
+            (continues, charges),
+            aim,
+            account,
+            balance,
+        )| Stay {
+            continues,
             day,
             nights,
             settled_after,
@@ -273,9 +282,32 @@ impl History {
         Span { from: day(&bounds.from), until: day(&bounds.until) }
     }
 
+    /// The bill that is the first part of the stay of this one; it itself where it is settled at once.
+    fn first_part(&self, bill: usize) -> usize {
+        let mut first = 0;
+        for place in 1..=bill {
+            let (before, stay) = (&self.bills[place - 1], &self.bills[place]);
+            let goes_on = stay.continues && is_inpatient(stay) && is_inpatient(before);
+            // Four parts at most.
+            if !goes_on || place - first == 4 {
+                first = place;
+            }
+        }
+        first
+    }
+
+    fn is_in_parts(&self, bill: usize) -> bool {
+        let has_next = bill + 1 < self.bills.len() && self.first_part(bill + 1) == self.first_part(bill);
+        self.first_part(bill) != bill || has_next
+    }
+
     /// The claim of a bill by a person who has used up so much; `None` where the draw makes no bill.
     pub(crate) fn claim(&self, bill: usize, packs: &Packs, used: &Used) -> Option<Claim> {
-        let stay = &self.bills[bill];
+        // A part lies in the bed of the first, and says its own filing.
+        let first = &self.bills[self.first_part(bill)];
+        let stay =
+            Stay { tier: first.tier, med_type: first.med_type, area: first.area, ..self.bills[bill].clone() };
+        let (stay, place) = (&stay, bill);
         let discharged = day(stay.day);
         let admitted = discharged - stay.nights.days();
         let mut lines = Vec::new();
@@ -316,7 +348,7 @@ impl History {
                 relatives: Vec::new(),
             },
             visit: Visit {
-                mdtrt_id: "M".into(),
+                mdtrt_id: format!("M{}", self.first_part(place)).into(),
                 hospital: Hospital {
                     fixmedins_code: "H".into(),
                     fixmedins_name: "H".into(),
@@ -325,7 +357,7 @@ impl History {
                 },
                 med_type: stay.med_type.into(),
                 setting: Setting::from_med_type(stay.med_type).unwrap(),
-                begntime: admitted.at(8, 0, 0, 0),
+                begntime: admitted.min(day(first.day - first.nights)).at(8, 0, 0, 0),
                 endtime: discharged.at(12, 0, 0, 0),
                 setl_date: discharged + stay.settled_after.days(),
                 filing: stay.filing,
@@ -338,7 +370,7 @@ impl History {
                 causes: Vec::new(),
                 accident: None,
                 icu_days: 0,
-                settling: bedside_claim::Settling::AtOnce,
+                settling: if self.is_in_parts(place) { Settling::InParts } else { Settling::AtOnce },
                 related_stay: None,
             },
             bill: bill.ok()?,
@@ -363,6 +395,10 @@ impl History {
         claim.person.balc.current_year = Money::from_units(balance.max(0));
         Some(claim)
     }
+}
+
+fn is_inpatient(stay: &Stay) -> bool {
+    Setting::from_med_type(stay.med_type) == Some(Setting::Inpatient)
 }
 
 fn day(offset: i64) -> Date {

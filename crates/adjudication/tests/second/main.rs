@@ -56,11 +56,19 @@ fn name(benefit: &BenefitCard) -> Name {
     (pack.id.to_string(), benefit.id.to_string())
 }
 
-/// The five plans count over calendar years alone.
-fn year_of(term: &Term) -> i16 {
+/// The five plans count over calendar years, and over stays that are settled in parts.
+fn term(term: &Term) -> String {
     match term {
-        Term::Year(year) => *year,
+        Term::Year(_) | Term::Visit(_) => term.to_string(),
         other => panic!("the plans keep nothing over {other}"),
+    }
+}
+
+fn subject(subject: &str) -> &'static str {
+    match subject {
+        "" => "",
+        "base" => "base",
+        other => panic!("the plans keep nothing of `{other}`"),
     }
 }
 
@@ -149,8 +157,8 @@ fn compare(claim: &Claim, core: &Settlement, second: &Answer, after: &Used) -> V
         found.amount(&format!("hospital's share of line {}", line + 1), fen(row.hosp_part_amt), 0);
     }
     for key in after.keys().chain(second.used.keys()) {
-        let (year, pack, benefit, measure) = key;
-        let what = format!("accumulator {year} {pack} {benefit} {}", measure.name());
+        let (term, pack, benefit, measure, subject) = key;
+        let what = format!("accumulator {term} {pack} {benefit} {} {subject}", measure.name());
         let [core, second] = [after, &second.used].map(|used| used.get(key).copied().unwrap_or(0));
         found.amount(&what, core, second);
     }
@@ -159,7 +167,8 @@ fn compare(claim: &Claim, core: &Settlement, second: &Answer, after: &Used) -> V
 
 fn used(accumulators: &Accumulators) -> Used {
     let read = |(key, value): (&bedside_claim::AccumulatorKey, Money)| {
-        ((year_of(&key.term), key.pack.to_string(), key.benefit.to_string(), key.measure), fen(value))
+        let (pack, benefit) = (key.pack.to_string(), key.benefit.to_string());
+        ((term(&key.term), pack, benefit, key.measure, subject(&key.subject)), fen(value))
     };
     accumulators.iter().map(read).collect()
 }
@@ -171,6 +180,15 @@ fn meet(edges: &mut Edges, claim: &Claim, answer: &Answer) {
     let mut met = |edge: String| *edges.entry(edge).or_default() += 1;
     for working in &answer.workings {
         let name = format!("{}/{}", working.name.0, working.name.1);
+        if working.goes_on {
+            met("base of a stay goes on".to_owned());
+            if working.charged > 0 {
+                met("deductible rises in a later part".to_owned());
+            }
+            if working.cap_left.is_some_and(|left| working.uncapped > left) {
+                met("limit cuts a later part".to_owned());
+            }
+        }
         if let Some(reason) = working.reason {
             met(format!("{name}: {}", reason.code()));
         }
@@ -294,8 +312,11 @@ fn about(edges: &[&str]) -> Vec<String> {
     edges.iter().flat_map(|edge| ["-1", "+0", "+1"].map(|off| format!("{edge} {off} fen"))).collect()
 }
 
-const OF_EVERYBODY: [&str; 22] = [
+const OF_EVERYBODY: [&str; 25] = [
     "account.not_used",
+    "base of a stay goes on",
+    "deductible rises in a later part",
+    "limit cuts a later part",
     "hangzhou/xihu-yilianbao/out-of-catalogue-drugs: base.nothing",
     "hangzhou/xihu-yilianbao/out-of-catalogue-drugs: cap.used_up",
     "hangzhou/xihu-yilianbao/out-of-catalogue-drugs: cover.not_in_force",

@@ -1,20 +1,20 @@
 //! The second reading: the rules as the documents state them, slow and obvious.
 //!
-//! Read from the design's sections on money, bill and benefits, from `docs/rounding.md` and `docs/reasons.md` and from
-//! the packs. It must not know how the core reckons, and shares nothing with it but the types of a claim.
+//! Read from the design's sections on money, bill and benefits, from `docs/rounding.md` and `docs/reasons.md`, from
+//! `docs/benefit-machine.md` on stays in parts, and from the packs. It must not know how the core reckons, and shares nothing with it but the types of a claim.
 
 use std::collections::BTreeMap;
 
 use bedside_claim::{
     AccountUse, Bill, Claim, DateRule, HospitalApproval, HospitalTier, Line, Measure, OutOfAreaFiling, Pool,
-    Reason, Setting,
+    Reason, Setting, Settling,
 };
 
 use crate::exact::{Fen, Fraction, spread};
 use crate::packs::{Benefit, Conditions, Item, Packs, Parameter, Plan, Rule};
 
-/// Year, pack, benefit, measure.
-pub(crate) type Key = (i16, String, String, Measure);
+/// Term, pack, benefit, measure, subject.
+pub(crate) type Key = (String, String, String, Measure, &'static str);
 
 /// What a person has used up; an absent one is zero.
 pub(crate) type Used = BTreeMap<Key, Fen>;
@@ -57,7 +57,9 @@ pub(crate) struct Working {
     pub(crate) uncapped: Fen,
     pub(crate) cap_left: Option<Fen>,
     pub(crate) pays: Fen,
-    pub(crate) used: Vec<(Measure, Fen)>,
+    pub(crate) used: Vec<(Key, Fen)>,
+    /// Whether an earlier part of the stay left something in the base.
+    pub(crate) goes_on: bool,
 }
 
 /// One part of one line.
@@ -332,11 +334,19 @@ pub(crate) fn run(
 
 fn work(layer: &Applies<'_>, benefit: &Benefit, claim: &Claim, used: &Used, base: Fen) -> Working {
     let plan = layer.plan;
-    let year = claim.visit.date(plan.date_rule).year();
+    let year = claim.visit.date(plan.date_rule).year().to_string();
     let value = |parameter: &Parameter| value(parameter, claim, plan.date_rule);
-    let so_far = |measure: Measure| {
-        used.get(&(year, plan.id.clone(), benefit.id.clone(), measure)).copied().unwrap_or(0)
+    let of_year = |measure: Measure| (year.clone(), plan.id.clone(), benefit.id.clone(), measure, "");
+    let read = |key: &Key| used.get(key).copied().unwrap_or(0);
+    let so_far = |measure: Measure| read(&of_year(measure));
+    // Over a visit something is kept where it is a stay settled in parts: its base, and what was charged of that.
+    let visit = &claim.visit;
+    let stay = format!("visit {}/{}", visit.hospital.fixmedins_code, visit.mdtrt_id);
+    let of_stay = |measure: Measure, subject: &'static str| {
+        let kept = visit.settling == Settling::InParts && !benefit.base_of_the_year;
+        kept.then(|| (stay.clone(), plan.id.clone(), benefit.id.clone(), measure, subject))
     };
+    let read_of_stay = |key: &Option<Key>| key.as_ref().map_or(0, &read);
     let mut working = Working { name: (plan.id.clone(), benefit.id.clone()), base, ..Working::default() };
     let gate = if layer.in_force {
         unmet(&benefit.gate, claim, plan.date_rule)
@@ -352,49 +362,68 @@ fn work(layer: &Applies<'_>, benefit: &Benefit, claim: &Claim, used: &Used, base
         let mut standard = value(standard).fen();
         if *rule == Rule::HighestLessCharged {
             standard = standard.max(so_far(Measure::DeductibleStandard));
-            working.used.push((Measure::DeductibleStandard, standard));
+            working.used.push((of_year(Measure::DeductibleStandard), standard));
         }
         working.deductible_left = (standard - so_far(Measure::Deductible)).max(0);
         working.charged = base.min(working.deductible_left);
-        working.used.push((Measure::Deductible, so_far(Measure::Deductible) + working.charged));
+        working.used.push((of_year(Measure::Deductible), so_far(Measure::Deductible) + working.charged));
     }
 
     // Where the payable part of the base starts and ends, measured as the band edges are.
-    let base_before = if benefit.base_of_the_year { so_far(Measure::Base) } else { 0 };
-    let charged_before = if benefit.base_of_the_year { so_far(Measure::Deductible) } else { 0 };
+    let base_of_stay = of_stay(Measure::Base, "");
+    let charged_of_stay = of_stay(Measure::Deductible, "base");
+    let (base_before, charged_before) = if benefit.base_of_the_year {
+        (so_far(Measure::Base), so_far(Measure::Deductible))
+    } else {
+        (read_of_stay(&base_of_stay), read_of_stay(&charged_of_stay))
+    };
+    working.goes_on = base_of_stay.is_some() && base_before > 0;
     let deducted = charged_before + working.charged;
     let payable_before = base_before - charged_before;
     let payable_after = base_before + base - deducted;
     let start = if benefit.edges_on_base { deducted } else { 0 };
-    if benefit.base_of_the_year {
-        working.used.push((Measure::Base, base_before + base));
-    }
     working.reached = start + payable_after;
-    let mut lower = 0;
-    for (until, rate) in &benefit.bands {
-        let upper = until.as_ref().map(|until| value(until).fen());
-        let filled = |payable: Fen| {
-            let end = start + payable;
-            (upper.map_or(end, |upper| end.min(upper)) - lower.max(start)).max(0)
-        };
-        let rate = value(rate);
-        working.uncapped += rate.of(filled(payable_after)) - rate.of(filled(payable_before));
-        working.edges.extend(upper);
-        lower = upper.unwrap_or(lower);
-    }
-    for factor in &benefit.factors {
-        working.uncapped = value(factor).of(working.uncapped);
-    }
+    working.edges =
+        benefit.bands.iter().filter_map(|(until, _)| Some(value(until.as_ref()?).fen())).collect();
+    // What the payable part of the base gives up to there.
+    let gives = |up_to: Fen| {
+        let mut amount = 0;
+        let mut lower = 0;
+        for (until, rate) in &benefit.bands {
+            let upper = until.as_ref().map(|until| value(until).fen());
+            let filled = |payable: Fen| {
+                let end = start + payable;
+                (upper.map_or(end, |upper| end.min(upper)) - lower.max(start)).max(0)
+            };
+            amount += value(rate).of(filled(up_to)) - value(rate).of(filled(payable_before));
+            lower = upper.unwrap_or(lower);
+        }
+        benefit.factors.iter().fold(amount, |amount, factor| value(factor).of(amount))
+    };
+    working.uncapped = gives(payable_after);
     working.pays = working.uncapped;
     for cap in &benefit.caps_of_the_year {
         let cap_left = (value(cap).fen() - so_far(Measure::Paid)).max(0);
         working.cap_left = Some(working.cap_left.map_or(cap_left, |other: Fen| other.min(cap_left)));
         working.pays = working.pays.min(cap_left);
     }
-    working.used.push((Measure::Paid, so_far(Measure::Paid) + working.pays));
+    working.used.push((of_year(Measure::Paid), so_far(Measure::Paid) + working.pays));
+    // A base that a cap cuts counts as far as what is paid needs it.
+    let mut counts = base;
+    if working.pays < working.uncapped {
+        let (mut below, mut enough) = (payable_before - 1, payable_after);
+        while enough - below > 1 {
+            let middle = below + (enough - below) / 2;
+            if gives(middle) >= working.pays { enough = middle } else { below = middle }
+        }
+        counts = working.charged + enough - payable_before;
+    }
+    let base_key = if benefit.base_of_the_year { Some(of_year(Measure::Base)) } else { base_of_stay };
+    working.used.extend(base_key.map(|key| (key, base_before + counts)));
+    working.used.extend(charged_of_stay.map(|key| (key, charged_before + working.charged)));
     if working.charged == base {
         working.reason = Some(Reason::BelowDeductible);
-    } else if working.cap_left == Some(0) {
+    } else if working.cap_left == Some(0) && working.uncapped > 0 {
         working.reason = Some(Reason::CapUsedUp);
     }
     working
@@ -408,10 +437,8 @@ pub(crate) fn settle(packs: &Packs, claim: &Claim, used: &Used) -> Option<Answer
     let mut answer = Answer { splits, line_reasons, used: used.clone(), ..Answer::default() };
     for (working, shares) in run(&layers, claim, used, &mut left) {
         let plan = layers.iter().find(|layer| layer.plan.id == working.name.0).expect("its layer").plan;
-        let year = claim.visit.date(plan.date_rule).year();
-        for (measure, amount) in &working.used {
-            let (pack, benefit) = working.name.clone();
-            answer.used.insert((year, pack, benefit, *measure), *amount);
+        for (key, amount) in &working.used {
+            answer.used.insert(key.clone(), *amount);
         }
         if let Some(reason) = working.reason {
             answer.denied.insert(working.name.clone(), reason);

@@ -7,6 +7,8 @@
 //! engine does not know are dropped when the message is decoded, so they make no difference either. Invariant: what differs
 //! in its canonical bytes has a field that differs, and personal values of it are not shown.
 
+mod bills;
+
 use prost::Message;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,9 +37,14 @@ fn plain_bill(mut request: v1::SettleBillRequest) -> v1::SettleBillRequest {
 
 /// The canonical bytes of a request for a quote that binds; takes the request, so that a long bill is not copied.
 pub fn hold_bytes(mut request: v1::PreSettleRequest) -> Vec<u8> {
-    if let Some(v1::pre_settle_request::Subject::Bill(bill)) = request.subject {
-        request.subject = Some(v1::pre_settle_request::Subject::Bill(plain_bill(bill)));
-    }
+    use v1::pre_settle_request::Subject;
+    request.subject = request.subject.map(|subject| match subject {
+        Subject::Bill(bill) => Subject::Bill(plain_bill(bill)),
+        Subject::Stay(stay) => {
+            verbatim::make_plain_answer(request.national.as_mut());
+            Subject::Stay(v1::StayReference { header: stay.header.map(bare_header), ..stay })
+        }
+    });
     request.encode_to_vec()
 }
 
@@ -146,7 +153,7 @@ impl Difference {
         Difference::of::<v1::PreSettleRequest>(stored, sent)
     }
 
-    /// What differs between two canonical bills, whatever calls they came with; `None` where nothing does.
+    /// What differs first between two canonical bills, whatever calls they came with; `None` where nothing does.
     pub fn of_bills(quoted: v1::SettleBillRequest, sent: v1::SettleBillRequest) -> Option<Difference> {
         let content = |mut bill: v1::SettleBillRequest| {
             if let Some(header) = &mut bill.header {
@@ -155,12 +162,7 @@ impl Difference {
             bill.hold_id.clear();
             bill
         };
-        let (quoted, sent) = (content(quoted), content(sent));
-        if quoted == sent {
-            return None;
-        }
-        let tree = |bill: v1::SettleBillRequest| serde_json::to_value(bill).unwrap_or_default();
-        first(String::new(), Some(&tree(quoted)), Some(&tree(sent)))
+        bills::first(content(quoted), content(sent))
     }
 
     /// The difference between two requests to cancel; `None` when they say the same.

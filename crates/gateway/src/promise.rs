@@ -93,26 +93,29 @@ pub fn same_amounts(quoted: &v1::Settlement, now: &v1::Settlement) -> bool {
         && payments(quoted) == payments(now)
         && to_person(quoted) == to_person(now)
         && quoted.mulaid == now.mulaid
-        && quoted.lines.len() == now.lines.len()
-        && quoted.lines.iter().zip(&now.lines).all(|(quoted, now)| same_line(quoted, now))
+        && amounts_by_line(&quoted.lines) == amounts_by_line(&now.lines)
 }
 
-fn same_line(quoted: &v1::LineSettlement, now: &v1::LineSettlement) -> bool {
-    let amounts = |line: &v1::LineSettlement| -> Vec<String> {
-        let own = [
-            &line.feedetl_sn,
-            &line.det_item_fee_sumamt,
-            &line.fulamt_ownpay_amt,
-            &line.overlmt_amt,
-            &line.preselfpay_amt,
-            &line.inscp_scp_amt,
-            &line.hosp_part_amt,
-            &line.acct_pay,
-            &line.psn_cash_pay,
-        ];
-        own.into_iter().chain(&line.shares).cloned().collect()
-    };
-    amounts(quoted) == amounts(now)
+/// The amounts of each line behind its number, in whichever order the lines came.
+fn amounts_by_line(lines: &[v1::LineSettlement]) -> Vec<Vec<&str>> {
+    let mut all: Vec<Vec<&str>> = lines.iter().map(amounts_of).collect();
+    all.sort_unstable();
+    all
+}
+
+fn amounts_of(line: &v1::LineSettlement) -> Vec<&str> {
+    let own = [
+        &line.feedetl_sn,
+        &line.det_item_fee_sumamt,
+        &line.fulamt_ownpay_amt,
+        &line.overlmt_amt,
+        &line.preselfpay_amt,
+        &line.inscp_scp_amt,
+        &line.hosp_part_amt,
+        &line.acct_pay,
+        &line.psn_cash_pay,
+    ];
+    own.into_iter().chain(&line.shares).map(String::as_str).collect()
 }
 
 /// The first input that differs: the bill, then the packs in the programme's order, then the accumulators; of several

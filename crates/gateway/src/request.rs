@@ -31,6 +31,7 @@ pub(crate) use self::correct::not_of_the_settlement;
 pub use self::correct::{Correction, Effective, correct, service};
 pub(crate) use self::enrol::has_account;
 pub use self::enrol::{Stated, catalogue_row, get_person, hospital_row, person_row};
+pub(crate) use self::hold::read_until;
 pub use self::hold::{hold, hold_span, quote};
 pub(crate) use self::list_fees::wrong_token;
 pub use self::list_fees::{FeePage, PageStart, list_fees};

@@ -106,11 +106,8 @@ impl BedsideService for Service {
         if !request.hold_until.is_empty() {
             return Ok(Response::new(traced(span, self.desk.hold(request, deadline)).await?));
         }
-        if let Some(v1::pre_settle_request::Subject::Stay(stay)) = request.subject {
-            let call = async {
-                let quote = self.desk.pre_settle_stay(stay, request.data, request.national).await?;
-                Ok(v1::PreSettleResponse { settlement: Some(quote), ..Default::default() })
-            };
+        if let Some(v1::pre_settle_request::Subject::Stay(stay)) = &request.subject {
+            let call = self.desk.pre_settle_stay(stay.clone(), request);
             return within(deadline, traced(span, call)).await;
         }
         within(deadline, traced(span, self.desk.pre_settle(request))).await

@@ -235,18 +235,22 @@ fn paying(fen: i64) -> impl Fn(&Seen, &Assigned) -> Result<Decision, Infallible>
     }
 }
 
-/// One hold that is settled within, one that is released, one that lives.
+/// One hold that is settled within, one that is released, one of the stay that lives.
 fn holds(ledger: &Ledger, number: i64) -> Result<(), Box<dyn Error>> {
+    let stay: std::sync::Arc<str> = format!("住院 {number}").into();
+    let standing = ledger.standing_stay(&message(String::new()), &stay)?.ok_or("the stay is missing")?;
+    let quoted = QuotedStay { version: standing.version, bill: "账单".into() };
     for visit in ["settled", "released", "kept"] {
+        let is_of_stay = visit == "kept";
         let event = HoldEvent {
             message: message(format!("hold-{visit}-{number}")),
             person: person(number),
             family_no: Some("F2".into()),
-            mdtrt_id: format!("{visit} {number}").into(),
+            mdtrt_id: if is_of_stay { stay.clone() } else { format!("{visit} {number}").into() },
             until_ms: 1_774_933_000_000,
             booked_at_ms: 1_774_929_760_000,
             request: format!("预结算 {number}").into_bytes(),
-            bill: if visit == "kept" { "账单".into() } else { Vec::new() },
+            stay: is_of_stay.then(|| quoted.clone()),
         };
         let quote = |seen: &Seen, _: &Assigned| {
             let before = seen.booked.get(&paid());

@@ -38,7 +38,16 @@ pub struct HoldEvent {
     pub booked_at_ms: i64,
     /// The canonical bytes of the content.
     pub request: Vec<u8>,
-    /// The canonical bytes of the bill, where the content does not hold it.
+    /// The stay that it quotes, as it was read; nothing for a bill that came whole.
+    pub stay: Option<QuotedStay>,
+}
+
+/// A stay that is to be quoted, put together from its records.
+#[derive(Clone, PartialEq, Eq)]
+pub struct QuotedStay {
+    /// [`StandingStay::version`](crate::StandingStay::version) of what was put together.
+    pub version: u64,
+    /// The canonical bytes of the whole bill, as if it had come in one call.
     pub bill: Vec<u8>,
 }
 

@@ -118,7 +118,7 @@ pub use event::{
 };
 pub use evidence::{Evidence, Tree};
 pub use frame::Position;
-pub use holds::{Ended, Ending, Held, HoldEvent, HoldState, HoldTerms, Quote};
+pub use holds::{Ended, Ending, Held, HoldEvent, HoldState, HoldTerms, Quote, QuotedStay};
 pub use kept::{Erased, Salt};
 pub use ledger::Ledger;
 pub use node::Node;

@@ -179,6 +179,8 @@ pub(crate) enum StayStep {
     Settle(StayPart),
     /// The cancellation or reversal of a settlement.
     Unsettle(StayPart),
+    /// A quote that binds.
+    Quote,
     /// `SettleBill` under the stay's number.
     SettleBill,
 }
@@ -284,7 +286,7 @@ pub(crate) fn after(
     };
     use StayPart::{Final, MidStay};
     use StayState::{Admitted, Cancelled, Discharged, Settled, Unknown};
-    use StayStep::{Call, Settle, SettleBill, Unsettle};
+    use StayStep::{Call, Quote, Settle, SettleBill, Unsettle};
     match (state, step) {
         (Unknown | Cancelled, Call(Admit)) => Ok(Admitted),
         (Unknown | Cancelled, SettleBill) => Ok(state),
@@ -300,6 +302,7 @@ pub(crate) fn after(
         (Settled, _) => Err(StayRefusal::AlreadySettled { setl_id: settled_by() }),
 
         (_, Call(Admit) | SettleBill) => Err(StayRefusal::AlreadyAdmitted),
+        (Admitted | Discharged, Quote) => Ok(state),
         (Admitted, Call(Update | FeesIn | FeesOut | TakeBackUpdate)) => Ok(Admitted),
         (Admitted, Call(CancelAdmission)) => Ok(Cancelled),
         (Admitted, Call(Discharge)) => Ok(Discharged),

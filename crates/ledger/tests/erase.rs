@@ -356,7 +356,7 @@ fn stays_and_holds_are_erased() {
         until_ms: 1_780_000_900_000,
         booked_at_ms: 1_780_000_000_000,
         request: b"her quote".to_vec(),
-        bill: Vec::new(),
+        stay: None,
     };
     let quote = |_: &Seen, _: &Assigned| {
         Ok::<_, Infallible>(Quote { accumulators: Vec::new(), answer: b"quoted".to_vec() })

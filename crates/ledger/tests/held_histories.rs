@@ -295,7 +295,7 @@ impl House {
             until_ms: now + span,
             booked_at_ms: now,
             request: Vec::new(),
-            bill: Vec::new(),
+            stay: None,
         };
         let outcome = self.ledger.hold(event, move |seen, _| {
             let (pays, accumulators) = paid_by(seen, person_of(visit), amount);

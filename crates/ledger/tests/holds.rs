@@ -24,7 +24,7 @@ fn hold_event(msgid: &str, psn_no: &str, mdtrt_id: &str, fen: i64) -> HoldEvent 
         until_ms: NOW + HOUR,
         booked_at_ms: NOW,
         request: format!("hold {psn_no} {mdtrt_id} {fen}").into_bytes(),
-        bill: Vec::new(),
+        stay: None,
     }
 }
 

@@ -42,7 +42,7 @@ fn committing_child() {
                 until_ms,
                 booked_at_ms,
                 request,
-                bill: Vec::new(),
+                stay: None,
             };
             let quote = |seen: &Seen, assigned: &Assigned| {
                 let Decision { accumulators, answer, .. } = halves(2026, 3_00)(seen, assigned)?;

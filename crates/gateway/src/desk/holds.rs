@@ -58,7 +58,7 @@ impl Desk {
     ) -> Result<v1::PreSettleResponse, Refusal> {
         let desk = self.clone();
         blocking(move || {
-            let bill = bill_of(request.subject)?;
+            let bill = bill_of(request.subject);
             if !bill.hold_id.is_empty() {
                 request::quote(&bill).map_err(Refusal::Invalid)?;
             }
@@ -94,7 +94,11 @@ impl Desk {
     ) -> Result<v1::PreSettleResponse, Refusal> {
         let may_take_long = match &request.subject {
             Some(Subject::Bill(bill)) => bill.feedetail.len() > INLINE_LINES_MAX || self.may_complete(bill),
-            Some(Subject::Stay(_)) | None => false,
+            Some(Subject::Stay(stay)) => {
+                let stay = stay.clone();
+                return self.hold_stay(stay, request, deadline).await;
+            }
+            None => false,
         };
         let read = if may_take_long {
             let desk = self.clone();
@@ -116,7 +120,7 @@ impl Desk {
             until_ms,
             booked_at_ms: now_ms(),
             request: bytes.clone(),
-            bill: Vec::new(),
+            stay: None,
         };
         let (answer_bytes_max, hold_max_s) = (self.answer_bytes_max, self.hold_max_s);
         let decide = move |seen: &Seen, assigned: &Assigned| {
@@ -140,7 +144,7 @@ impl Desk {
 
     fn read_hold(&self, request: v1::PreSettleRequest) -> Result<ReadHold, Box<UnreadHold>> {
         let unread = |refusal| Box::new(UnreadHold { refusal, message: None, bytes: Vec::new() });
-        let mut bill = bill_of(request.subject.clone()).map_err(unread)?;
+        let mut bill = bill_of(request.subject.clone());
         let (taken, _) = self.complete(&mut bill).map_err(unread)?;
         match request::hold(&bill, &request.hold_until) {
             Ok((envelope, claim, until_ms)) => {
@@ -200,12 +204,11 @@ impl Desk {
     }
 }
 
-/// An empty bill is told everything that it lacks.
-fn bill_of(subject: Option<Subject>) -> Result<v1::SettleBillRequest, Refusal> {
+/// The bill of a quote that is of no stay; an empty one is told everything that it lacks.
+fn bill_of(subject: Option<Subject>) -> v1::SettleBillRequest {
     match subject {
-        Some(Subject::Bill(bill)) => Ok(bill),
-        Some(Subject::Stay(_)) => Err(Refusal::NotImplemented("PreSettle.stay")),
-        None => Ok(v1::SettleBillRequest::default()),
+        Some(Subject::Bill(bill)) => bill,
+        Some(Subject::Stay(_)) | None => v1::SettleBillRequest::default(),
     }
 }
 
@@ -243,7 +246,7 @@ pub(super) fn keep_to(
     }
     let quoted_bill = if hold.bill.is_empty() {
         let request: v1::PreSettleRequest = decode(&hold.request)?;
-        bill_of(request.subject)?
+        bill_of(request.subject)
     } else {
         decode(&hold.bill)?
     };

@@ -6,6 +6,7 @@
 
 mod draft;
 mod fees;
+mod quote;
 mod reversal;
 mod settle;
 

@@ -36,10 +36,17 @@ pub fn hold(
     hold_until: &str,
 ) -> Result<(Envelope, Claim, i64), InvalidMessage> {
     let (envelope, claim) = quote(bill)?;
+    Ok((envelope, claim, read_until(hold_until)?))
+}
+
+/// Until when a quote shall bind, in milliseconds since 1970-01-01 UTC.
+///
+/// # Errors
+/// [`InvalidMessage`]: `hold_until` badly formed.
+pub(crate) fn read_until(hold_until: &str) -> Result<i64, InvalidMessage> {
     let mut reader = Reader::default();
     let until = reader.time(Place::Top, "hold_until", hold_until, Era::Visit);
-    let until_ms = until.and_then(millisecond);
-    reader.faults.finish(until_ms.map(|until_ms| (envelope, claim, until_ms)))
+    reader.faults.finish(until.and_then(millisecond))
 }
 
 fn millisecond(civil: DateTime) -> Option<i64> {

@@ -20,6 +20,7 @@ mod receipts;
 mod reconciliation;
 mod registers;
 mod reversal;
+mod stay_holds;
 mod stay_lifecycle;
 mod stays;
 mod surroundings;

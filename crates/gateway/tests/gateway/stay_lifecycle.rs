@@ -3,13 +3,14 @@
 use bedside_gateway::v1;
 use tonic::Status;
 
+use crate::holds::ahead;
 use crate::house::{House, info};
 use crate::stays::Stay;
 
 const STATES: [&str; 7] =
     ["none", "admitted", "lines in", "settled midway", "discharged", "settled", "admission cancelled"];
 
-const CALLS: [&str; 22] = [
+const CALLS: [&str; 26] = [
     "`Admit`",
     "`Admit` at another hospital",
     "`UpdateAdmission`",
@@ -21,7 +22,10 @@ const CALLS: [&str; 22] = [
     "`Discharge`",
     "`CancelDischarge`",
     "`PreSettle`",
+    "`PreSettle` with a hold",
+    "`PreSettle` with a hold, of a bill",
     "`Settle`",
+    "`Settle` within the hold",
     "`Settle` midway",
     "`SettleBill` under its number",
     "`CancelSettlement` of it",
@@ -30,6 +34,7 @@ const CALLS: [&str; 22] = [
     "`Reverse` of the lines",
     "`Reverse` of the discharge",
     "`Reverse` of the cancelled admission",
+    "`Reverse` of the hold",
     "`QueryByMsgid` of the admission",
     "`ListFees` by mdtrt_id",
 ];
@@ -40,13 +45,15 @@ struct Life<'a> {
     name: String,
     stay: Stay,
     settlement: Option<v1::Settlement>,
+    hold_id: String,
 }
 
 impl<'a> Life<'a> {
-    async fn begin(house: &'a mut House, state: &str, name: String) -> Life<'a> {
+    /// A stay that has lines has a hold, for a call that is about one.
+    async fn begin(house: &'a mut House, state: &str, name: String, is_held: bool) -> Life<'a> {
         let stay = Stay::named(&name, "");
-        let mut life = Life { house, name, stay, settlement: None };
-        let [a, u, d, s, x] = ["A", "U", "D", "S", "X"].map(|letter| life.msgid(letter));
+        let mut life = Life { house, name, stay, settlement: None, hold_id: "H0000000000000000".to_owned() };
+        let [a, u, d, s, x, h] = ["A", "U", "D", "S", "X", "H"].map(|letter| life.msgid(letter));
         let stay = life.stay.clone();
         let client = &mut life.house.client;
         if state != "none" {
@@ -54,6 +61,10 @@ impl<'a> Life<'a> {
         }
         if ["lines in", "settled midway", "discharged", "settled"].contains(&state) {
             client.upload_fees(stay.upload(&u, 0..3)).await.unwrap();
+            if is_held {
+                let held = client.pre_settle(stay.hold(&h, ahead(3_600))).await.unwrap();
+                life.hold_id = held.into_inner().hold_id;
+            }
         }
         if ["discharged", "settled"].contains(&state) {
             client.discharge(stay.discharge(&d)).await.unwrap();
@@ -85,7 +96,11 @@ impl<'a> Life<'a> {
         let again = self.house.reverse(&msgid, &psn_no, &omsgid, oinfno).await?;
         assert_eq!(again, answer);
         let told = self.house.query(&msgid).await;
-        let word = if answer.outcome == "undone" { "reversed" } else { "tombstone" };
+        let word = match (answer.outcome.as_str(), oinfno) {
+            ("undone", "2303") => "released",
+            ("undone", _) => "reversed",
+            _ => "tombstone",
+        };
         assert_eq!((told.infno.as_str(), told.state.as_str()), ("2601", word));
         Ok(format!("→ {}", answer.outcome))
     }
@@ -133,6 +148,21 @@ impl<'a> Life<'a> {
                 client.cancel_discharge(request).await.map(drop).and_then(|()| done("admitted"))
             }
             "`PreSettle`" => client.pre_settle(stay.quote()).await.map(|_| "the quote".to_owned()),
+            "`PreSettle` with a hold" => {
+                client.pre_settle(stay.hold(&n, ahead(3_600))).await.map(drop).and_then(|()| done("held"))
+            }
+            "`PreSettle` with a hold, of a bill" => {
+                let mut bill = stay.bill.clone();
+                bill.header.as_mut().unwrap().msgid = n;
+                let subject = Some(v1::pre_settle_request::Subject::Bill(bill));
+                let request =
+                    v1::PreSettleRequest { subject, hold_until: ahead(3_600), ..Default::default() };
+                client.pre_settle(request).await.map(drop).and_then(|()| done("held"))
+            }
+            "`Settle` within the hold" => {
+                let request = v1::SettleRequest { hold_id: self.hold_id.clone(), ..stay.settle(&n) };
+                client.settle(request).await.map(drop).and_then(|()| done("settled"))
+            }
             "`Settle`" => client.settle(stay.settle(&n)).await.map(drop).and_then(|()| done("settled")),
             "`Settle` midway" => {
                 let request = stay.settle_midway(&n, "2026-03-10", "100.00");
@@ -158,6 +188,7 @@ impl<'a> Life<'a> {
             "`Reverse` of the lines" => self.reverse("U", "2301").await,
             "`Reverse` of the discharge" => self.reverse("D", "2402").await,
             "`Reverse` of the cancelled admission" => self.reverse("X", "2404").await,
+            "`Reverse` of the hold" => self.reverse("H", "2303").await,
             "`QueryByMsgid` of the admission" => {
                 let told = self.house.query(&self.msgid("A")).await;
                 Ok(if told.outcome == "unknown" {
@@ -187,7 +218,7 @@ impl<'a> Life<'a> {
             Ok(came_to) => came_to,
             Err(status) => {
                 let info = info(&status);
-                if info.reason == "ALREADY_SETTLED" || info.reason == "LINE_SETTLED" {
+                if ["ALREADY_SETTLED", "LINE_SETTLED", "HOLD_SETTLED"].contains(&info.reason.as_str()) {
                     assert_eq!(info.metadata["setl_id"], self.settlement.as_ref().unwrap().setl_id);
                 }
                 format!("`{}`", info.reason)
@@ -209,7 +240,8 @@ async fn every_state_of_a_stay_meets_every_call() {
     for (row, call) in CALLS.iter().enumerate() {
         let mut cells = vec![(*call).to_owned()];
         for (column, state) in STATES.iter().enumerate() {
-            let mut life = Life::begin(&mut house, state, format!("{row}-{column}")).await;
+            let is_held = call.ends_with("the hold");
+            let mut life = Life::begin(&mut house, state, format!("{row}-{column}"), is_held).await;
             cells.push(life.cell(call).await);
         }
         let row = format!("| {} |\n", cells.join(" | "));

@@ -114,9 +114,21 @@ impl Stay {
             ..v1::PreSettleRequest::default()
         }
     }
+
+    /// A quote that binds until then.
+    pub(crate) fn hold(&self, msgid: &str, hold_until: String) -> v1::PreSettleRequest {
+        v1::PreSettleRequest {
+            subject: Some(v1::pre_settle_request::Subject::Stay(self.reference(msgid))),
+            hold_until,
+            ..self.quote()
+        }
+    }
 }
 
-async fn settled(client: &mut Client, request: v1::SettleRequest) -> Result<v1::Settlement, Status> {
+pub(crate) async fn settled(
+    client: &mut Client,
+    request: v1::SettleRequest,
+) -> Result<v1::Settlement, Status> {
     Ok(client.settle(request).await?.into_inner().settlement.unwrap())
 }
 

@@ -62,7 +62,8 @@ impl Group<'_> {
                     Err(SettleError::Reversed { by: Arc::clone(&stored.message.msgid) })
                 }
                 _ if stored.is_erased() => Err(SettleError::Erased { setl_id: stored.setl_id() }),
-                MessageKind::Hold if stored.request == event.request && stored.bill == event.bill => {
+                // Not by the bill of a stay: the stay may have moved since.
+                MessageKind::Hold if stored.request == event.request => {
                     Ok(Committed::Replayed(stored.receipt()))
                 }
                 stored_kind => {
@@ -73,6 +74,8 @@ impl Group<'_> {
         if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)? {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
         }
+        let version = event.stay.as_ref().map(|stay| stay.version);
+        self.quotes_stay((&event.message, &event.mdtrt_id), &event.person, version)?;
         if !self.is_ample {
             return Err(SettleError::DiskNearlyFull);
         }
@@ -109,7 +112,7 @@ impl Group<'_> {
             accumulators: Vec::new(),
             request: event.request,
             answer: Arc::from(quote.answer),
-            bill: event.bill,
+            bill: event.stay.map(|stay| stay.bill).unwrap_or_default(),
             part: None,
             salt: Salt::None,
         })

@@ -259,14 +259,33 @@ impl Group<'_> {
         person: &PersonKey,
         stay: Option<&SettledStay>,
     ) -> Result<(), SettleError<E>> {
+        let asked = stay.map_or(StayStep::SettleBill, |stay| StayStep::Settle(stay.part));
+        self.is_at((message, mdtrt_id), person, asked, stay.map(|stay| stay.version))
+    }
+
+    /// Whether a stay may be quoted, or a bill under its number.
+    pub(crate) fn quotes_stay<E>(
+        &self,
+        visit: (&MessageKey, &Arc<str>),
+        person: &PersonKey,
+        version: Option<u64>,
+    ) -> Result<(), SettleError<E>> {
+        let asked = if version.is_some() { StayStep::Quote } else { StayStep::SettleBill };
+        self.is_at(visit, person, asked, version)
+    }
+
+    /// Whether the stay of a visit lets a step through, and has not moved since a version of it.
+    fn is_at<E>(
+        &self,
+        (message, mdtrt_id): (&MessageKey, &Arc<str>),
+        person: &PersonKey,
+        asked: StayStep,
+        version: Option<u64>,
+    ) -> Result<(), SettleError<E>> {
         let row = rows::stay(&self.rows, &StayKey::at(message, mdtrt_id))?;
-        let asked = match stay {
-            None => StayStep::SettleBill,
-            Some(stay) => StayStep::Settle(stay.part),
-        };
         step(row.as_ref(), person, asked).map_err(SettleError::Stay)?;
-        let version = row.map_or(0, |row| row.version);
-        if stay.is_some_and(|stay| stay.version != version) { Err(SettleError::Moved) } else { Ok(()) }
+        let now = row.map_or(0, |row| row.version);
+        if version.is_some_and(|version| version != now) { Err(SettleError::Moved) } else { Ok(()) }
     }
 
     /// Decides one reversal of a call of a stay and drafts its record: what takes the call back, or its tombstone.

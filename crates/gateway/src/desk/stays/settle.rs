@@ -1,33 +1,32 @@
-//! The settlement of a stay (2304), whole or midway, and its quote (2303): its bill is put together from its calls and goes
-//! the way of every other bill.
+//! The settlement of a stay (2304), whole or midway: its bill is put together from its calls and goes the way of every other
+//! bill.
 
 use std::sync::Arc;
 
-use bedside_claim::{Claim, Money};
+use bedside_claim::Claim;
 use bedside_ledger::{
-    Assigned, Committed, Seen, SettleError, SettleEvent, SettledStay, StayPart, StayRefusal, StayState,
+    Assigned, Committed, Seen, SettleError, SettleEvent, SettledStay, StayPart, StayRefusal,
 };
 use bedside_policy::Programme;
-use prost::Message;
 use tokio::sync::oneshot;
 
 use super::{Desk, Draft, TRIES};
 use crate::canonical;
 use crate::deadline::Deadline;
 use crate::desk::registers::Taken;
-use crate::desk::{Asking, answered, blocking, decide, now_ms, sendable, stored_answer};
+use crate::desk::{Asking, blocking, decide, now_ms, stored_answer};
 use crate::errors::Refusal;
 use crate::invalid::{Invalid, InvalidCode, Phrase, ShownValue};
 use crate::request::{self, Envelope, StayCall};
 use crate::v1;
 
 /// A stay put together: the bytes of its bill, and what they ask.
-struct Composed {
-    bill: Vec<u8>,
-    envelope: Envelope,
-    claim: Claim,
-    taken: Taken,
-    programme: Arc<Programme>,
+pub(super) struct Composed {
+    pub(super) bill: Vec<u8>,
+    pub(super) envelope: Envelope,
+    pub(super) claim: Claim,
+    pub(super) taken: Taken,
+    pub(super) programme: Arc<Programme>,
 }
 
 /// How much of a request to settle a stay its bill was put together from.
@@ -89,38 +88,6 @@ impl Desk {
         Err(Refusal::Busy)
     }
 
-    /// The whole answer for a stay as it stands; nothing is booked.
-    pub(crate) async fn pre_settle_stay(
-        &self,
-        stay: v1::StayReference,
-        data: Option<v1::SettleData>,
-        national: Option<v1::NationalAnswer>,
-    ) -> Result<v1::Settlement, Refusal> {
-        let call = request::stay(Some(&stay)).map_err(Refusal::Invalid)?;
-        let desk = self.clone();
-        blocking(move || {
-            let standing = desk.stay_of(&call)?.ok_or(Refusal::Stay(StayRefusal::NotFound))?;
-            if standing.state == StayState::Settled {
-                let setl_id = standing.settlements.last().map(ToString::to_string).unwrap_or_default();
-                return Err(Refusal::AlreadySettled { setl_id });
-            }
-            let mut draft = Draft::of(&standing)?;
-            let data = quoted_data(&draft, data)?;
-            if !draft.is_discharged() {
-                let day = if data.setl_date.is_empty() { draft.last_day() } else { data.setl_date.clone() };
-                draft.end_with(&day);
-            }
-            let request = v1::SettleRequest { data: Some(data), national, ..v1::SettleRequest::default() };
-            let Composed { envelope, claim, taken, programme, .. } =
-                desk.compose(&draft, &call, stay, &request)?;
-            let seen = desk.seen_by(&envelope, &claim)?;
-            let (_, quote) = answered(&claim, &envelope, &taken, &programme, &seen, None)?;
-            sendable(quote.encoded_len(), desk.answer_bytes_max)?;
-            Ok(quote)
-        })
-        .await?
-    }
-
     /// The bill of a stay as it stands now. What is wrong with it is told once the ledger has said that the stay takes a
     /// settlement, and nothing where the message is booked already.
     fn composed(&self, call: &StayCall, request: &v1::SettleRequest) -> Result<Asked, Refusal> {
@@ -138,7 +105,7 @@ impl Desk {
         Ok((part, stay.version, composed))
     }
 
-    fn compose(
+    pub(super) fn compose(
         &self,
         draft: &Draft,
         call: &StayCall,
@@ -163,20 +130,6 @@ impl Desk {
         let programme = self.library.programme_for(&claim).map_err(Refusal::Unresolved)?;
         Ok(Composed { bill: canonical::settle_bytes(bill), envelope, claim, taken, programme })
     }
-}
-
-/// What a quote goes by where it was not sent.
-fn quoted_data(draft: &Draft, data: Option<v1::SettleData>) -> Result<v1::SettleData, Refusal> {
-    let mut data = data.unwrap_or_default();
-    if data.acct_used_flag.is_empty() {
-        "0".clone_into(&mut data.acct_used_flag);
-    }
-    if data.medfee_sumamt.is_empty() {
-        let amounts = draft.lines().iter().map(|line| Money::parse(&line.det_item_fee_sumamt));
-        let amounts: Vec<Money> = amounts.collect::<Result<_, _>>().map_err(|_| Refusal::Fault)?;
-        data.medfee_sumamt = Money::sum(amounts).map_err(|_| Refusal::Fault)?.to_string();
-    }
-    Ok(data)
 }
 
 /// The day up to which a stay that goes on is settled.

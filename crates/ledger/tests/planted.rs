@@ -17,9 +17,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use ward::rules::RULES;
 use ward::shim::{Fault, run};
 use ward::{PLANTED, hold_apart};
+use ward::{promises, rules};
 
 /// What is to catch a bug: a rule by its name, or the points of a kind.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +59,19 @@ const BUGS: &[(&str, Catcher)] = &[
     ("correction-posts-backwards", Rule("a correction posts the difference")),
     ("forget-accumulators", Rule("the history comes out right")),
     ("wrong-leaf", Rule("the history comes out right")),
+    // holds, stays, registers
+    ("expired-hold-reserves", Rule("a hold reserves until its time")),
+    ("hold-forgets-the-family", Rule("a hold reserves of the family")),
+    ("settlement-keeps-the-hold", Rule("a hold ends with its visit or its call")),
+    ("release-leaves-the-reservation", Rule("a hold ends with its visit or its call")),
+    ("settle-a-moved-stay", Rule("a stay that moved is not settled")),
+    ("line-comes-in-twice", Rule("a line comes in once")),
+    ("withdraw-a-settled-line", Rule("a settled line stands")),
+    ("midway-marks-no-lines", Rule("a settled line stands")),
+    ("cancelled-discharge-leaves-out", Rule("a person is in one hospital")),
+    ("later-row-takes-no-days", Rule("a later row takes its days")),
+    ("record-a-standing-row", Rule("a row that stands is no news")),
+    ("forget-erased-messages", Rule("an erased message stays used up")),
     // opening
     ("no-lock", Rule("one process has the ledger")),
     ("trust-page-cache", Errors),
@@ -116,7 +129,7 @@ fn planted_in(source: &Path, into: &mut BTreeSet<String>) {
 
 #[test]
 fn every_planted_bug_is_caught_by_name() {
-    for (rule, _) in RULES {
+    for (rule, _) in rules::RULES.into_iter().chain(promises::RULES) {
         hold_apart(rule).unwrap_or_else(|what| panic!("without a bug, `{rule}`: {what}"));
     }
     for catcher in [PowerCuts, Errors] {

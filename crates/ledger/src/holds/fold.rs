@@ -15,6 +15,7 @@ use super::{Ending, HoldTerms};
 use crate::booking::{BookingError, contradiction};
 use crate::event::{MessageKey, PersonKey};
 use crate::frame::Position;
+use crate::planted;
 use crate::record::Record;
 use crate::seen::Reserved;
 use crate::tables::{RowChanges, Rows, TablesError};
@@ -56,7 +57,8 @@ pub(crate) fn reserved(
         for (key, body) in rows.rows_under(&sharer.prefix()?)? {
             let sequence = sequence_in(&key).map_err(TablesError::from)?;
             let row = ReservationRow::decode(&body).map_err(TablesError::from)?;
-            if Some(sequence) == but || row.until_ms <= at_ms {
+            let is_over = row.until_ms <= at_ms && !planted::is("expired-hold-reserves");
+            if Some(sequence) == but || is_over {
                 continue;
             }
             for (key, amount) in row.amounts {
@@ -99,7 +101,8 @@ pub(crate) fn held(
     changes.insert(visit_hold_key(&record.message, &record.mdtrt_id)?, Some(row.encode()?));
     let (own, shared) = terms.reserves();
     for (sharer, amounts) in sharers.iter().zip([own, shared]) {
-        if !amounts.is_empty() {
+        let is_forgotten = matches!(sharer, Sharer::Family { .. }) && planted::is("hold-forgets-the-family");
+        if !amounts.is_empty() && !is_forgotten {
             let row = ReservationRow { until_ms: terms.until_ms, amounts };
             changes.insert(sharer.reservation_key(record.sequence)?, Some(row.encode()?));
         }
@@ -114,7 +117,8 @@ pub(crate) fn settled(
     record: &Record,
     changes: &mut RowChanges,
 ) -> Result<(), BookingError> {
-    let Some(own) = of_visit(rows, &record.message, &record.mdtrt_id)? else { return Ok(()) };
+    let own = of_visit(rows, &record.message, &record.mdtrt_id)?;
+    let Some(own) = own.filter(|_| !planted::is("settlement-keeps-the-hold")) else { return Ok(()) };
     changes.insert(visit_hold_key(&record.message, &record.mdtrt_id)?, None);
     end(rows, record, &own, Ending::Settled, changes)
 }
@@ -164,7 +168,8 @@ fn end(
     }
     for sharer in Sharer::of(&of.person, of.family_no.as_ref()) {
         let key = sharer.reservation_key(of.sequence)?;
-        if rows.row(&key)?.is_some() {
+        let is_left = ending == Ending::Released && planted::is("release-leaves-the-reservation");
+        if rows.row(&key)?.is_some() && !is_left {
             changes.insert(key, None);
         }
     }

@@ -9,6 +9,7 @@ use crate::booking::{BookingError, contradiction};
 use crate::codec::Decoder;
 use crate::event::PersonKey;
 use crate::frame::Position;
+use crate::planted;
 use crate::record::Record;
 use crate::stay::rows::{CallRow, InHospitalRow, LineRow, StayKey, StayRow, in_hospital_key};
 use crate::stay::{StayChange, StayKind, StayLine, StayPart, StayState, StayStep, after};
@@ -149,7 +150,9 @@ pub(crate) fn moved(
         StayKind::CancelDischarge => {
             moving.undo_call(row.discharge)?;
             row.discharge = 0;
-            moving.enter()?;
+            if !planted::is("cancelled-discharge-leaves-out") {
+                moving.enter()?;
+            }
         }
     }
     changes.insert(key.stay()?, Some(row.encode()?));
@@ -167,7 +170,9 @@ pub(crate) fn settled(
     let mut row = stay(rows, &key)?.ok_or(contradiction("a stay that is settled is missing"))?;
     row.state = stepped(Some(&row), StayStep::Settle(part))?;
     row.version = record.sequence;
-    row.settlements.push(record.sequence);
+    if part == StayPart::Final || !planted::is("midway-marks-no-lines") {
+        row.settlements.push(record.sequence);
+    }
     row.unsettled = 0;
     changes.insert(key.stay()?, Some(row.encode()?));
     Ok(())
@@ -239,7 +244,7 @@ impl<R: Rows> Moving<'_, R> {
         let mut rows: BTreeMap<&str, LineRow> = BTreeMap::new();
         for StayLine { feedetl_sn, refunds } in lines {
             let stands = rows.contains_key(&**feedetl_sn) || line(self.rows, self.key, feedetl_sn)?.is_some();
-            if stands {
+            if stands && !planted::is("line-comes-in-twice") {
                 return Err(contradiction("a line comes in twice"));
             }
             let row = LineRow { batch: self.record.sequence, refunds: refunds.clone(), refunded_by: 0 };

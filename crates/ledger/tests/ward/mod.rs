@@ -5,6 +5,7 @@
 //! ledger and a fork never inherits a lock.
 #![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used, clippy::inconsistent_digit_grouping)]
 
+pub mod promises;
 pub mod rules;
 pub mod shim;
 
@@ -461,7 +462,8 @@ pub fn child() {
         }
         "hold" => {
             let name = std::env::var("WARD_RULE").unwrap();
-            let (_, rule) = rules::RULES.into_iter().find(|(known, _)| *known == name).unwrap();
+            let (_, rule) =
+                rules::RULES.into_iter().chain(promises::RULES).find(|(known, _)| *known == name).unwrap();
             match rule(&dir) {
                 Ok(()) => say("checked"),
                 Err(what) => say(&format!("found {what}")),

@@ -35,7 +35,7 @@ pub const RULES: [(&str, Rule); 22] = [
     ("changed rows are made again", changed_rows_are_made_again),
 ];
 
-fn open_at(dir: &Path) -> Result<Ledger, String> {
+pub(super) fn open_at(dir: &Path) -> Result<Ledger, String> {
     Ledger::open(small_segments(dir)).map_err(|error| format!("does not open: {error:?}"))
 }
 
@@ -44,11 +44,11 @@ fn book(ledger: &Ledger, number: u32, person: u32) -> Result<String, String> {
     told(ledger.settle(event, halves(2026, 2_00))).map(|(setl_id, _)| setl_id)
 }
 
-fn hold(holds: bool, what: &str) -> Result<(), String> {
+pub(super) fn hold(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
-fn verified(ledger: &Ledger, records: u64) -> Result<(), String> {
+pub(super) fn verified(ledger: &Ledger, records: u64) -> Result<(), String> {
     let found = ledger.verify().map_err(|error| format!("verify: {error}"))?.records;
     hold(found == records, &format!("{found} records, not {records}"))
 }

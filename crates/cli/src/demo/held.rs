@@ -19,8 +19,7 @@ impl Ward {
         client: &mut Client,
         discharge: &Discharge,
     ) -> Result<v1::SettleBillRequest, Failure> {
-        let until = Offset::constant(8).to_datetime(Timestamp::now() + HOUR);
-        let hold_until = until.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let hold_until = in_an_hour();
         let header = discharge.request.header.clone().unwrap_or_default();
         let msgid = morning::next_msgid(&header.msgid, 7);
         let bill = v1::SettleBillRequest {
@@ -55,6 +54,12 @@ impl Ward {
         self.books.expect_next(promised);
         Ok(v1::SettleBillRequest { hold_id: id, ..discharge.request.clone() })
     }
+}
+
+/// In China Standard Time.
+pub(super) fn in_an_hour() -> String {
+    let until = Offset::constant(8).to_datetime(Timestamp::now() + HOUR);
+    until.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 async fn quoted(

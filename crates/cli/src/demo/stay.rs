@@ -1,10 +1,11 @@
-//! A stay the long way: admission, two uploads, a line withdrawn, discharge, quote, settlement; the same settlement as its
-//! bill in one document.
+//! A stay the long way: admission, two uploads, a line withdrawn, discharge, a quote that binds, settlement within it; the
+//! same settlement as its bill in one document.
 
 use std::time::Instant;
 
 use bedside_gateway::v1;
 
+use super::held::in_an_hour;
 use super::morning::{self, Discharge};
 use super::{Client, Ward, settlement, unexpected};
 use crate::failure::Failure;
@@ -58,9 +59,13 @@ impl Ward {
             subject,
             data: bill.data.clone(),
             national: bill.national.clone(),
-            ..v1::PreSettleRequest::default()
+            hold_until: in_an_hour(),
+            mulaidinfo: bill.mulaidinfo.clone(),
+            evtinfo: bill.evtinfo.clone(),
         };
-        let quote = client.pre_settle(quote).await.map_err(failed)?.into_inner().settlement;
+        let v1::PreSettleResponse { settlement: quote, hold_id, .. } =
+            client.pre_settle(quote).await.map_err(failed)?.into_inner();
+        self.books.add_nothing_booked();
         self.books.expect_next(settlement(quote)?);
         let begun = Instant::now();
         let settle = v1::SettleRequest {
@@ -69,7 +74,7 @@ impl Ward {
             national: bill.national,
             mulaidinfo: bill.mulaidinfo,
             evtinfo: bill.evtinfo,
-            hold_id: String::new(),
+            hold_id: hold_id.clone(),
         };
         let answer = client.settle(settle).await.map_err(failed)?;
         let elapsed = begun.elapsed();
@@ -78,9 +83,9 @@ impl Ward {
         self.row(discharge.name(self.lang), &settled, elapsed)?;
         let lines = settled.lines.len();
         self.say(
-            format!("住院 {mdtrt_id}：入院、两次上传（{split} 条，各有四项拆分）、撤销 1 条、出院、预结算、结算 {lines} 条：{}", settled.setl_id),
+            format!("住院 {mdtrt_id}：入院、两次上传（{split} 条，各有四项拆分）、撤销 1 条、出院、预结算并保留（{hold_id}）、按预结算结算 {lines} 条：{}", settled.setl_id),
             format!(
-                "stay {mdtrt_id}: admitted, two uploads ({split} lines, each split four ways), one line withdrawn, discharged, pre-settled, {lines} lines settled: {}",
+                "stay {mdtrt_id}: admitted, two uploads ({split} lines, each split four ways), one line withdrawn, discharged, pre-settled and held ({hold_id}), {lines} lines settled as quoted: {}",
                 settled.setl_id
             ),
         );

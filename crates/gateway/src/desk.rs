@@ -27,7 +27,7 @@ use bedside_ledger::{
 };
 use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use self::periods::Places;
 pub(crate) use self::reconciliation::Answers;
@@ -66,6 +66,8 @@ pub(crate) struct Desk {
     hold_max_s: u64,
     /// For calls that read a period.
     readings: Places,
+    /// For statements that are reconciled, which stay in memory until they are answered.
+    pub(crate) statements: Arc<Semaphore>,
     /// Rows on either side of a reconciliation.
     pub(crate) statement_rows_max: usize,
     /// Turned once, when the ledger is found stopped.
@@ -127,6 +129,7 @@ impl Desk {
             answer_bytes_max,
             hold_max_s,
             readings,
+            statements: Arc::new(Semaphore::new(periods::STATEMENTS_MAX)),
             statement_rows_max,
             stopped,
         }

@@ -5,9 +5,10 @@
 mod batches;
 mod statement;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_stream::{Empty, Iter};
+use tokio_stream::Empty;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
@@ -299,19 +300,23 @@ impl BedsideService for Service {
         Ok(Response::new(traced(span, self.desk.reconcile_totals(request, deadline)).await?))
     }
 
-    type ReconcileDetailsStream = Iter<statement::Statuses>;
+    type ReconcileDetailsStream = statement::Sent;
 
     async fn reconcile_details(
         &self,
         request: Request<Streaming<v1::ReconcileDetailsRequest>>,
     ) -> Result<Response<Self::ReconcileDetailsStream>, Status> {
         let deadline = Deadline::of(request.metadata(), self.caps.period);
+        let place = Arc::clone(&self.desk.statements).acquire_owned();
+        let place = tokio::time::timeout_at(deadline.instant(), place).await;
+        // Nobody closes the semaphore.
+        let place = place.map_err(|_| Refusal::PeriodsBusy)?.map_err(|_| Refusal::Fault)?;
         let gathering = statement::gather(request.into_inner(), self.desk.statement_rows_max);
         let gathered = tokio::time::timeout_at(deadline.instant(), gathering).await;
         let request = gathered.unwrap_or(Err(Refusal::PeriodUnread.into()))?;
         let span = span("ReconcileDetails", request.header.as_ref());
         let answers = traced(span, self.desk.reconcile_details(request, deadline)).await?;
-        Ok(Response::new(tokio_stream::iter(statement::Statuses(answers))))
+        Ok(Response::new(statement::send(answers, place, deadline)))
     }
 
     async fn clearing(

@@ -61,7 +61,7 @@ pub struct Posted<'a> {
     pub psn_no: &'a Arc<str>,
     /// Of a correction: the settlement's sequence, and what it is now.
     pub corrected: Option<(u64, &'a Version)>,
-    /// Who bears it; never empty.
+    /// Who bears it; empty where a settlement of no lines pays nothing.
     pub postings: &'a [Posting],
 }
 
@@ -144,7 +144,8 @@ pub fn posted_by<'a>(
                 all.push(Posted { record, settled, psn_no, corrected, postings });
             }
         }
-        _ if record.postings.is_empty() => {}
+        entry if record.postings.is_empty() && !is_of_settlement(entry, find)? => {}
+        // One that nobody pays for is a booking like any other.
         _ => {
             let (settled, psn_no) = (Settled::of(record), &record.person.psn_no);
             all.push(Posted { record, settled, psn_no, corrected: None, postings: &record.postings });
@@ -155,6 +156,18 @@ pub fn posted_by<'a>(
         return Err(BalanceError::Unbalanced { sequence: record.sequence });
     }
     Ok(all)
+}
+
+/// Whether it is a settlement or undoes one; a reversal may release a hold instead.
+fn is_of_settlement(
+    entry: &Entry,
+    find: &mut dyn FnMut(u64) -> Result<Option<Settled>, ReadError>,
+) -> Result<bool, ReadError> {
+    match entry {
+        Entry::Settlement | Entry::Cancellation { .. } => Ok(true),
+        Entry::Reversal { of } => Ok(find(*of)?.is_some()),
+        _ => Ok(false),
+    }
 }
 
 /// What stands on one account, or is owed to one hospital.

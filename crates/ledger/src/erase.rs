@@ -63,6 +63,17 @@ pub enum EraseError {
         /// Its segment.
         segment: u64,
     },
+    /// What must be kept of one of their records has the person's number in it: a `msgid`, the one of a call that was reversed
+    /// before it came, a `family_no` or an accident's number that was made of it.
+    #[error(
+        "record {sequence} in segment {segment} has the person's number in what is kept: its msgid or a family's or accident's number; nothing was erased"
+    )]
+    KeptNames {
+        /// The record.
+        sequence: u64,
+        /// Its segment.
+        segment: u64,
+    },
     /// More persons than one run takes: hundreds of millions.
     #[error("too many persons at once: {0}")]
     TooMany(BuildError),
@@ -109,7 +120,12 @@ pub fn erase_persons(
             if persons.contains(&record.person) {
                 missing.remove(&record.person);
                 erased += 1;
-                return left_of(frame, record).map(Some);
+                let left = left_of(frame, record)?;
+                return if names.is_match(&left) {
+                    Err(EraseError::KeptNames { sequence, segment })
+                } else {
+                    Ok(Some(left))
+                };
             }
             let too_large = |source| EraseError::TooLarge { sequence, source };
             let rows = without_rows(record, register, &mut |person| {

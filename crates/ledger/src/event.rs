@@ -295,6 +295,8 @@ pub struct MessageRecord {
     pub request: Vec<u8>,
     /// What it was answered; of a tombstone what that reversal was answered.
     pub receipt: Receipt,
+    /// The `msgid` of the record that the row names: the message's own, or of a tombstone the reversal's.
+    pub booked_by: Arc<str>,
     /// Whether content and answer were erased, and are empty here.
     pub is_erased: bool,
 }

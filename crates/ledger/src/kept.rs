@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use bedside_claim::{AccumulatorChange, Money, Owner};
+use bedside_claim::{AccumulatorChange, Money, Owner, Term};
 
 use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
 use crate::event::{MessageKey, MessageKind, PersonKey};
@@ -114,7 +114,10 @@ fn kept(record: &Record) -> Result<Vec<u8>, TooLarge> {
     out.text("msgid", &record.message.msgid)?;
     out.text("tenant", &record.person.tenant)?;
     encode_postings(&mut out, &record.postings)?;
-    let is_of_family = |change: &&AccumulatorChange| change.key.owner != Owner::Person;
+    // What a family uses up over one visit ends with the records of that visit, which are all of the person.
+    let is_of_family = |change: &&AccumulatorChange| {
+        change.key.owner != Owner::Person && !matches!(change.key.term, Term::Visit(_))
+    };
     let of_families: Vec<_> = record.accumulators.iter().filter(is_of_family).cloned().collect();
     encode_changes(&mut out, &of_families)?;
     out.raw(&match &record.salt {
@@ -174,7 +177,7 @@ pub(crate) fn decode(sequence: u64, mut input: Decoder<'_>) -> Result<Record, Ma
     let tenant = input.text("tenant")?;
     let postings = decode_postings(&mut input)?;
     let accumulators = decode_changes(&mut input)?;
-    if accumulators.iter().any(|it| it.key.owner == Owner::Person) {
+    if accumulators.iter().any(|it| it.key.owner == Owner::Person || matches!(it.key.term, Term::Visit(_))) {
         return Err(Malformed("accumulators"));
     }
     let erased =

@@ -65,20 +65,24 @@ pub(crate) fn records(
     if tip.sequence == 0 || period.from_ms >= period.until_ms {
         return Ok(nothing);
     }
-    let newest = tip.next.segment;
-    let (mut first, mut last) = (None, None);
-    for number in 1..=newest {
+    let newest = newest_with_records(&segments, tip)?;
+    let (mut first, mut last, mut earlier) = (1, None, 0);
+    // From the end, because what is asked for is mostly recent; older segments are not touched.
+    for number in (1..=newest).rev() {
         let begins_ms = first_time(&segments, number)?;
-        // What lies in the segment before is no later than this.
-        if first.is_none() && begins_ms.saturating_add(DISORDER_MAX_MS) >= period.from_ms {
-            first = Some(number.saturating_sub(1));
-        }
         // What lies in this one is no earlier.
-        if begins_ms.saturating_sub(DISORDER_MAX_MS) < period.until_ms {
+        if last.is_none() && begins_ms.saturating_sub(DISORDER_MAX_MS) < period.until_ms {
             last = Some(number);
         }
+        // What lies in the segments before is no later than this; one such time may be wrong, two in a row are not.
+        let is_earlier = begins_ms.saturating_add(DISORDER_MAX_MS) < period.from_ms;
+        earlier = if is_earlier { earlier + 1 } else { 0 };
+        if earlier == 2 {
+            first = number + 1;
+            break;
+        }
     }
-    let (first, last) = (first.unwrap_or(newest), last.unwrap_or(0));
+    let last = last.unwrap_or(0);
     // One more on either side: the time of a first record may be the one that is wrong.
     let (first, last) = (first.saturating_sub(1).max(1), (last + 1).min(newest));
     if first > last {
@@ -93,6 +97,13 @@ pub(crate) fn records(
     };
     let scanner = Scanner::from(segments, place, newest);
     Ok(PeriodRecords { period, records: Some(Records::until(scanner, until)) })
+}
+
+/// The last segment, but for one that was made ahead and has no record yet, as a kill may leave it.
+fn newest_with_records(segments: &Segments, tip: Place) -> Result<u64, ReadError> {
+    let newest = tip.next.segment;
+    let is_empty = segments.segment(newest)?.head.first_sequence > tip.sequence;
+    Ok(if is_empty { newest.saturating_sub(1) } else { newest })
 }
 
 /// When the first record of a segment was booked.

@@ -243,7 +243,8 @@ impl Record {
     /// What became of a message of that kind whose row names this record.
     pub(crate) fn into_message(self, kind: MessageKind) -> MessageRecord {
         let (receipt, is_erased) = (self.receipt(), self.is_erased());
-        MessageRecord { kind, mdtrt_id: self.mdtrt_id, request: self.request, receipt, is_erased }
+        let (mdtrt_id, request, booked_by) = (self.mdtrt_id, self.request, self.message.msgid);
+        MessageRecord { kind, mdtrt_id, request, receipt, booked_by, is_erased }
     }
 
     pub(crate) fn into_settlement(self, status: Status) -> BookedSettlement {

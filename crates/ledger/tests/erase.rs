@@ -387,3 +387,63 @@ fn stays_and_holds_are_erased() {
         assert!(matches!(undone, Err(ReverseError::Erased { .. })), "{undone:?}");
     }
 }
+
+/// What a family uses up over one visit has the visit's number in its key, and goes with the visit.
+#[test]
+fn a_visit_in_a_familys_accumulator_is_erased() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = small(&from);
+    let key = AccumulatorKey { term: Term::Visit("H1/MDTRT-777".into()), ..family_key() };
+    let half = halves(2026, 9_00);
+    let decide = move |seen: &Seen, assigned: &Assigned| {
+        let mut decision = half(seen, assigned)?;
+        let change =
+            AccumulatorChange { key: key.clone(), before: Money::ZERO, after: Money::from_units(1_00) };
+        decision.accumulators.push(change);
+        Ok::<_, Infallible>(decision)
+    };
+    let event = SettleEvent { family_no: Some("F1".into()), ..settle_event("m1", ALICE, "MDTRT-777", 9_00) };
+    let booked = ledger.settle(event, decide).unwrap();
+    of_family(&ledger, "m2", BOB, "visit-bob", 9_00);
+    cancel(&ledger, "c1", ALICE, &booked.receipt().setl_id).unwrap();
+    let (tree, family) =
+        (ledger.tree().unwrap(), ledger.accumulators_with_family(&person(BOB), "F1").unwrap());
+    drop(ledger);
+    erase(&from, &to, &[ALICE]).unwrap();
+    assert!(is_found("MDTRT-777", &from) && !is_found("MDTRT-777", &to));
+    let ledger = small(&to);
+    ledger.verify().unwrap();
+    assert_eq!(
+        (ledger.tree().unwrap(), ledger.accumulators_with_family(&person(BOB), "F1").unwrap()),
+        (tree, family)
+    );
+}
+
+/// What must be kept of a record may have been made of the person's number.
+#[test]
+fn a_number_in_what_is_kept_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for (at, msgid, family_no) in
+        [("msgid", format!("{ALICE}-001"), "F1"), ("family", "m1".to_owned(), ALICE)]
+    {
+        let (from, to) = (dir.path().join(at), dir.path().join("to"));
+        let ledger = small(&from);
+        let key = AccumulatorKey { owner: Owner::Family(family_no.into()), ..family_key() };
+        let half = halves(2026, 9_00);
+        let decide = move |seen: &Seen, assigned: &Assigned| {
+            let mut decision = half(seen, assigned)?;
+            let change =
+                AccumulatorChange { key: key.clone(), before: Money::ZERO, after: Money::from_units(1_00) };
+            decision.accumulators.push(change);
+            Ok::<_, Infallible>(decision)
+        };
+        let event =
+            SettleEvent { family_no: Some(family_no.into()), ..settle_event(&msgid, ALICE, "v1", 9_00) };
+        ledger.settle(event, decide).unwrap();
+        drop(ledger);
+        let refused = erase(&from, &to, &[ALICE]);
+        assert!(matches!(refused, Err(EraseError::KeptNames { sequence: 1, .. })), "{refused:?}");
+        assert!(!to.exists());
+    }
+}

@@ -149,3 +149,45 @@ fn what_is_posted_is_added_up_by_account_and_hospital() {
     assert_eq!(owed, [("H1", 50_00, 3)]);
     assert_eq!(balance.owed().count(), 0, "the insurer's account has no payer's name");
 }
+
+/// A segment that was made ahead and has no record yet is what a kill may leave.
+#[test]
+fn a_segment_without_records_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let small = |dir: &std::path::Path| LedgerConfig { segment_bytes: 4096, ..config(dir) };
+    let ledger = Ledger::open(small(&from)).unwrap();
+    let second = "journal/0000000002.journal";
+    let mut number = 0;
+    while !from.join(second).exists() {
+        book(&ledger, number, number * HOUR_MS);
+        number += 1;
+    }
+    drop(ledger);
+    let records = u64::try_from(number).unwrap() - 1;
+    copy_ledger(&from, &to, Point::Sequence(records), |_| {}).unwrap();
+    let mut empty = fs::read(from.join(second)).unwrap();
+    empty[64..].fill(0);
+    fs::write(to.join(second), empty).unwrap();
+    let ledger = Ledger::open(small(&to)).unwrap();
+    assert_eq!(ledger.verify().unwrap().records, records);
+    assert_eq!(read(&ledger, Period::ALWAYS).0, one_by_one(&ledger, Period::ALWAYS));
+    let late = Period { from_ms: (number - 2) * HOUR_MS, until_ms: i64::MAX };
+    assert_eq!(read(&ledger, late).0, [records]);
+}
+
+/// What is older than the period is not read, whatever became of it.
+#[test]
+fn damage_before_a_period_does_not_hide_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = || LedgerConfig { segment_bytes: 4096, ..config(dir.path()) };
+    let ledger = Ledger::open(config()).unwrap();
+    (0..120).for_each(|number| book(&ledger, number, number * HOUR_MS));
+    let file = dir.path().join("journal/0000000002.journal");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[64 + 60] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let period = Period { from_ms: 110 * HOUR_MS, until_ms: 112 * HOUR_MS };
+    assert_eq!(read(&ledger, period).0, [111, 112]);
+    assert!(ledger.period(Period::ALWAYS).is_err_and(|error| matches!(error, ReadError::Damaged { .. })));
+}

@@ -45,7 +45,8 @@ impl Answer {
     pub fn of(bytes: &[u8]) -> Result<Answer, AnswerError> {
         let fields = Fields::of(bytes)?;
         let alone = fields.numbers().all(|number| number == OUTCOME || number == MIRROR);
-        if alone && fields.text(HOLD_ID).is_ok_and(is_hold_id) {
+        let once = |number| fields.all(number).count() == 1;
+        if alone && once(QUOTE) && once(HOLD_ID) && fields.text(HOLD_ID).is_ok_and(|it| is_id('H', it)) {
             let hold_id = fields.text(HOLD_ID)?.to_owned();
             return Ok(Answer::Hold { hold_id, quote: add_up(fields.one(QUOTE))? });
         }
@@ -72,6 +73,8 @@ impl Answer {
     }
 }
 
-fn is_hold_id(text: &str) -> bool {
-    text.strip_prefix('H').is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|it| it.is_ascii_digit()))
+/// Whether a text is an identifier that a ledger gives: a letter and 16 digits.
+pub(crate) fn is_id(letter: char, text: &str) -> bool {
+    text.strip_prefix(letter)
+        .is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|it| it.is_ascii_digit()))
 }

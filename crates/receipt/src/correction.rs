@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::answer::is_id;
 use crate::fields::Fields;
 use crate::settlement::{AnswerError, Checks, Fen, Sum, amount, sum};
 
@@ -46,11 +47,21 @@ struct Borne<'a>(BTreeMap<&'a str, (Fen, Fen)>);
 /// # Errors
 /// The first thing that does not come out; see [`AnswerError`].
 pub(crate) fn add_up_correction(answer: &Fields<'_>) -> Result<Corrected, AnswerError> {
+    // Once each, and as a ledger gives them: another message is not taken for a correction, and readers would merge two.
+    let once = [1, 2, 3, 5].into_iter().all(|number| answer.all(number).count() == 1);
+    if !once || !is_id('S', answer.text(1)?) || !is_id('S', answer.text(3)?) || answer.text(2)?.is_empty() {
+        return Err(AnswerError::NotASettlement);
+    }
     let mut checks = Checks::default();
     let mut all = Borne::default();
-    let mut changed = Vec::new();
+    let mut changed: Vec<CorrectedVersion> = Vec::new();
     for (place, version) in answer.messages(4)?.iter().enumerate() {
-        changed.push(add_up_version(place + 1, version, &mut all, &mut checks)?);
+        let version = add_up_version(place + 1, version, &mut all, &mut checks)?;
+        let is_twice = changed.iter().any(|it| it.setl_id == version.setl_id);
+        if is_twice || !is_id('S', &version.setl_id) || version.settlement_sha256.len() != 32 {
+            return Err(AnswerError::NotASettlement);
+        }
+        changed.push(version);
     }
     let mut totals = Borne::default();
     for total in answer.messages(6)? {

@@ -210,6 +210,11 @@ fn a_hold_and_a_settlement_are_not_taken_for_each_other() {
     for other in ["H1", "S0000000000000007", "H000000000000000x"] {
         assert!(Answer::of(&[field(1, &quote), message(&[(2, other)])].concat()).is_err(), "{other}");
     }
+    // Readers would merge two quotes, and one must be there.
+    let name = message(&[(2, "H0000000000000007")]);
+    for quotes in [[field(1, &answer("74.99")), field(1, &quote)].concat(), Vec::new()] {
+        assert!(Answer::of(&[quotes, name.clone()].concat()).is_err());
+    }
     // Behind the name of a hold a settlement is still a settlement.
     let behind = [message(&[(2, "H0000000000000007")]), quote].concat();
     assert!(matches!(Answer::of(&behind), Ok(Answer::Settlement(_))));
@@ -249,6 +254,11 @@ fn a_correction_is_added_up() {
         ("50.00", "51.00", "the totals over all corrected settlements: 50.00 is not 51.00"),
     ] {
         assert_eq!(Answer::of(&correction(now, total)).unwrap_err().to_string(), what);
+    }
+    // Other messages of these fields, and one whose fields readers would merge.
+    let twice = [correction("50.00", "50.00"), correction("50.00", "50.00")].concat();
+    for bytes in [twice, message(&[(1, "MDT20260301000042")]), message(&[(1, "S0000000000000005")])] {
+        assert_eq!(Answer::of(&bytes), Err(AnswerError::NotASettlement));
     }
 }
 

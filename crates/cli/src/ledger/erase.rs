@@ -78,6 +78,7 @@ fn erase_failure(error: EraseError) -> Failure {
         | EraseError::TooMany(_)
         | EraseError::NotFound { .. }
         | EraseError::NotErasable { .. }
+        | EraseError::KeptNames { .. }
         | EraseError::StillNamed { .. } => Failure::wrong_input(error),
         EraseError::TooLarge { .. } => Failure::fault(error),
     }

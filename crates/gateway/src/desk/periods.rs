@@ -16,6 +16,9 @@ use crate::errors::Refusal;
 /// Readings at once.
 const READINGS_MAX: usize = 2;
 
+/// Statements in memory at once: some 100 MB each at most.
+pub(super) const STATEMENTS_MAX: usize = 8;
+
 /// The places for readings.
 #[derive(Debug, Clone)]
 pub(super) struct Places(Arc<Semaphore>);

@@ -194,12 +194,5 @@ pub(super) fn told_of_erased(message: &MessageRecord) -> v1::QueryByMsgidRespons
 
 /// What the sender of a message is told that was reversed before it came.
 pub(super) fn refused(message: &MessageRecord) -> Refusal {
-    if message.is_erased {
-        return Refusal::Erased { setl_id: message.receipt.setl_id.to_string() };
-    }
-    let reversal: Result<v1::ReverseRequest, Refusal> = decode(&message.request);
-    match reversal {
-        Ok(reversal) => Refusal::Reversed { msgid: reversal.header.unwrap_or_default().msgid },
-        Err(fault) => fault,
-    }
+    Refusal::Reversed { msgid: message.booked_by.to_string() }
 }

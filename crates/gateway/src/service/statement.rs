@@ -2,9 +2,17 @@
 //!
 //! All rows are taken in before the first is answered, so that a caller may send everything before it reads anything.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use prost::Message;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
 
+use crate::deadline::Deadline;
 use crate::desk::Answers;
 use crate::errors::Refusal;
 use crate::invalid::{Invalid, InvalidCode, Phrase, ShownValue};
@@ -59,13 +67,32 @@ fn invalid(field: &str, value: ShownValue, code: InvalidCode, allowed: Phrase) -
     Refusal::Invalid(Invalid { code, field: field.to_owned(), line: None, value, allowed }.into()).into()
 }
 
+/// Answers sent ahead of what the caller has read.
+const AHEAD: usize = 64;
+
 /// The answers as they are sent.
-pub(crate) struct Statuses(pub(crate) Answers);
+pub(crate) type Sent = Pin<Box<dyn Stream<Item = Result<v1::ReconcileDetailsResponse, Status>> + Send>>;
 
-impl Iterator for Statuses {
-    type Item = Result<v1::ReconcileDetailsResponse, Status>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.0.next()?.map_err(Status::from))
-    }
+/// Sends the answers until the deadline, and then gives the statement's place back: a caller that reads no further must not
+/// keep its rows in memory. What was not sent by then ends the stream with a refusal, so that nobody takes it for the whole.
+pub(super) fn send(answers: Answers, place: OwnedSemaphorePermit, deadline: Deadline) -> Sent {
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let is_cut = Arc::new(AtomicBool::new(false));
+    let cut = Arc::clone(&is_cut);
+    tokio::spawn(async move {
+        let _place = place;
+        for answer in answers {
+            let sent = sender.send(answer.map_err(Status::from));
+            match tokio::time::timeout_at(deadline.instant(), sent).await {
+                Ok(Ok(())) => {}
+                // Whoever asked has left.
+                Ok(Err(_)) => return,
+                Err(_) => return cut.store(true, Ordering::Release),
+            }
+        }
+    });
+    let refused = std::iter::from_fn(move || {
+        is_cut.swap(false, Ordering::Acquire).then(|| Err(Refusal::PeriodUnread.into()))
+    });
+    Box::pin(ReceiverStream::new(receiver).chain(tokio_stream::iter(refused)))
 }

@@ -308,3 +308,26 @@ fn every_settlement_of_the_workload_adds_up_again() {
     }
     assert!(settled >= 990, "{settled}");
 }
+
+/// What never came was not booked, whoever was erased since and whatever is wrong with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tombstone_of_an_erased_person_is_still_one() {
+    let beside = tempfile::tempdir().unwrap();
+    let (mut house, notary) =
+        House::open_notarized(tempfile::tempdir().unwrap(), beside.path()).await.unwrap();
+    house.reverse("r-never", "P-never", "m-never", "2304").await.unwrap();
+    notary.close(&house.ledger).unwrap();
+    let (_, folder) = house.end().await;
+    let without = tempfile::tempdir().unwrap();
+    fs::remove_dir(without.path()).unwrap();
+    let person = PersonKey { tenant: "insurer".into(), psn_no: "P-never".into() };
+    erase_persons(folder.path(), without.path(), &[person].into(), Register::Persons.number(), |_| {})
+        .unwrap();
+    let (mut house, _) = House::open_notarized(without, beside.path()).await.unwrap();
+    for wrong in ["", "data.medfee_sumamt = 99.00"] {
+        let late = house.settle(edited(&format!("header.msgid = m-never\n{wrong}"))).await.unwrap_err();
+        assert_eq!(reason(&late), "MESSAGE_REVERSED", "{wrong}");
+        assert_eq!(info(&late).metadata["msgid"], "r-never");
+    }
+    house.close().await;
+}

@@ -341,6 +341,31 @@ async fn what_is_left_of_an_erased_person_is_still_reconciled() {
     house.close().await;
 }
 
+/// A diagnosis for which no plan pays is booked, and its hospital finds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settlement_that_nobody_pays_for_is_reconciled() {
+    let mut house = House::open().await;
+    let mut bill = edited("header.msgid = event");
+    bill.feedetail.clear();
+    let event = v1::EvtInfo {
+        evt_no: "E1".to_owned(),
+        evt_type: "diagnosis".to_owned(),
+        evt_date: "2026-03-05".to_owned(),
+        diag_code: "C50.900".to_owned(),
+        ..v1::EvtInfo::default()
+    };
+    bill.evtinfo = vec![event];
+    bill.data.as_mut().unwrap().medfee_sumamt = "0".to_owned();
+    let answer = house.settle(bill).await.unwrap();
+    let days = Days(answer.setl_time[..10].to_owned(), day_after(&answer.setl_time));
+    let books = [own(A, "settlement", &answer)];
+    let told = house.client.reconcile_totals(totals(A, &books, &days)).await.unwrap().into_inner();
+    assert_eq!(told.stmt_rslt, "equal", "{told:?}");
+    let answers = reconciled(&mut house, details(A, &days, &rows(&books))).await.unwrap();
+    assert_eq!(answers.iter().map(|it| it.stmt_rslt.as_str()).collect::<Vec<_>>(), ["equal"]);
+    house.close().await;
+}
+
 /// A booking that came while others went on is in the answer or not, never half of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_period_is_read_while_settlements_go_on() {

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::format::{OutputFormat, hex, print};
+use crate::ledger::open_failure;
 use crate::replay::{Target, cannot, same_file};
 
 /// Rows in one record, and bytes of content after which one is closed sooner.
@@ -117,6 +118,16 @@ pub(crate) struct Summary {
     records: u64,
     last_record: Option<u64>,
     elapsed: Duration,
+    into: Option<Destination>,
+}
+
+/// Where an import went.
+#[derive(Debug)]
+struct Destination {
+    ledger: PathBuf,
+    tenant: String,
+    /// Whether there was no ledger in the folder before.
+    is_new: bool,
 }
 
 impl Summary {
@@ -147,6 +158,10 @@ impl Summary {
                 rows - recorded
             );
         }
+        if let Some(Destination { ledger, tenant, is_new }) = &self.into {
+            let made = if *is_new { "a new ledger" } else { "the ledger" };
+            text += &format!("into {made} in {}, tenant {tenant}\n", ledger.display());
+        }
         for (code, lines) in &self.rejected {
             text += &format!("rejected: {lines} x {code}\n");
         }
@@ -168,6 +183,11 @@ impl Summary {
             summary["records"] = self.records.into();
             summary["last_record"] = self.last_record.into();
         }
+        if let Some(Destination { ledger, tenant, is_new }) = &self.into {
+            summary["ledger"] = ledger.display().to_string().into();
+            summary["tenant"] = tenant.as_str().into();
+            summary["is_new"] = (*is_new).into();
+        }
         summary
     }
 }
@@ -182,6 +202,7 @@ pub(crate) fn import(
     let begun = Instant::now();
     let digest = digest_of(&argument.file)?;
     let mut lines = Lines::open(roster, argument, valid_from)?;
+    let is_new = matches!(bedside_ledger::read_journal(&ledger.data), Err(OpenError::NotALedger));
     let ledger_opened = Ledger::open(LedgerConfig::at(&ledger.data)).map_err(open_failure)?;
     let mut chunks = Chunks::of(&ledger_opened, &ledger.tenant, &digest);
     lines.each(|rows| chunks.add(rows))?;
@@ -189,6 +210,7 @@ pub(crate) fn import(
     ledger_opened.shutdown();
     let mut summary = lines.end()?;
     summary.elapsed = begun.elapsed();
+    summary.into = Some(Destination { ledger: ledger.data.clone(), tenant: ledger.tenant.clone(), is_new });
     Ok(summary)
 }
 
@@ -484,13 +506,6 @@ fn digest_of(path: &Path) -> Result<String, Failure> {
             0 => return Ok(hex(&digest.finalize())),
             read => digest.update(&block[..read]),
         }
-    }
-}
-
-pub(crate) fn open_failure(error: OpenError) -> Failure {
-    match error {
-        OpenError::NotALedger | OpenError::Locked => Failure::wrong_input(error),
-        error => Failure::fault(error),
     }
 }
 

@@ -505,9 +505,11 @@ fn time(at_ms: i64) -> String {
     Timestamp::from_millisecond(at_ms).map_or_else(|_| format!("{at_ms} ms"), |time| time.to_string())
 }
 
-fn open_failure(error: OpenError) -> Failure {
+pub(crate) fn open_failure(error: OpenError) -> Failure {
     match error {
-        OpenError::Locked => Failure::refused("the ledger serves: stop it first"),
+        OpenError::Locked => Failure::refused(
+            "the ledger serves: stop it first (`ledger verify --journal` and `ledger backup` need not)",
+        ),
         OpenError::NotALedger | OpenError::Setting { .. } => Failure::wrong_input(error),
         error => Failure::fault(error),
     }

@@ -106,5 +106,5 @@ fn a_receipt_is_checked_with_the_key_alone_and_held_against_a_folder() {
         &["ledger", "erase", "--data", data, "--to", text(&other), "--tenant", tenant, "--persons", list],
         2,
     );
-    assert!(said.contains("have no record") && !other.exists(), "{said}");
+    assert!(said.contains("have no record under the tenant") && !other.exists(), "{said}");
 }

@@ -1,6 +1,6 @@
 //! `bedside ledger erase`: a copy of a ledger without the personal data of some persons.
 //!
-//! Exit codes: 2 for a person without a record, a ledger that is open elsewhere, or records of before erasing was possible.
+//! Exit codes: 2 for a person without a record, or records that cannot be erased; 3 for a ledger that serves.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &EraseArguments) -> Result<(), Failure> {
     let bar = Bar::new("copied");
     let Erasure { copied, erased } =
         erase_persons(&data.data, to, &persons, Register::Persons.number(), |it| bar.tell(it))
-            .map_err(erase_failure)?;
+            .map_err(|error| erase_failure(error, tenant))?;
     drop(bar);
     match format.format {
         OutputFormat::Text => print(&format!(
@@ -71,12 +71,14 @@ pub(super) fn run(arguments: &EraseArguments) -> Result<(), Failure> {
     }
 }
 
-fn erase_failure(error: EraseError) -> Failure {
+fn erase_failure(error: EraseError, tenant: &str) -> Failure {
     match error {
         EraseError::Copy(error) => copy_failure(error),
-        EraseError::Live
-        | EraseError::TooMany(_)
-        | EraseError::NotFound { .. }
+        EraseError::Live => Failure::refused(error),
+        EraseError::NotFound { count } => Failure::wrong_input(format!(
+            "{count} of the persons have no record under the tenant `{tenant}` (--tenant); nothing was erased"
+        )),
+        EraseError::TooMany(_)
         | EraseError::NotErasable { .. }
         | EraseError::KeptNames { .. }
         | EraseError::StillNamed { .. } => Failure::wrong_input(error),

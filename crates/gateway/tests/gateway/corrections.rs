@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use crate::base::{base, edited};
 use crate::house::{House, info, reason};
 use crate::receipts::file;
+use crate::stays::{Stay, settled};
 
 const HOSPITAL: &str = "H33010600001";
 
@@ -466,4 +467,49 @@ async fn a_correction_has_a_receipt_that_proves_its_versions() {
     let told = house.query("C1").await;
     file(&told.correction.unwrap(), told.receipt).verify(&notary.public_key()).unwrap();
     house.close().await;
+}
+
+/// A member's stay of two lines, the first of which is settled midway, the other at the end: both settlements.
+async fn in_parts(house: &mut House) -> [v1::Settlement; 2] {
+    let mut bill = stay(2, 2, 3, 9_000);
+    let mut second = bill.feedetail[0].clone();
+    (second.feedetl_sn, second.fee_ocur_time) = ("second".to_owned(), "2026-03-05 10:00:00".to_owned());
+    for field in [&mut second.det_item_fee_sumamt, &mut second.pric, &mut second.inscp_scp_amt] {
+        "5000.00".clone_into(field);
+    }
+    bill.feedetail.push(second);
+    let data = bill.data.as_mut().unwrap();
+    (data.medfee_sumamt, data.setl_date) = ("5000.00".to_owned(), String::new());
+    let stay = Stay::of(bill);
+    house.client.admit(stay.admit("a")).await.unwrap();
+    house.client.upload_fees(stay.upload("u1", 0..1)).await.unwrap();
+    let midway = settled(&mut house.client, stay.settle_midway("s1", "2026-03-03", "9000.00")).await.unwrap();
+    house.client.upload_fees(stay.upload("u2", 1..2)).await.unwrap();
+    house.client.discharge(stay.discharge("d")).await.unwrap();
+    [midway, settled(&mut house.client, stay.settle("s2")).await.unwrap()]
+}
+
+/// What a correction reaches may be a stay that was settled in parts: each part is settled again from where the one before it
+/// left the deductible, as if the corrected bill had come first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_goes_on_through_a_stay_in_parts() {
+    let mut house = House::open().await;
+    let first = house.settle(stay(1, 1, 1, 8_000)).await.unwrap();
+    let parts = in_parts(&mut house).await;
+    let corrected = charged(stay(1, 1, 1, 8_000), 3_000);
+    let answer = correct(&mut house, with_bill("K1", &first, corrected.clone())).await.unwrap();
+    let changed: Vec<_> = answer.changed.iter().map(|it| it.setl_id.as_str()).collect();
+    assert_eq!(changed, [&first.setl_id, &parts[0].setl_id, &parts[1].setl_id].map(String::as_str));
+
+    let mut fresh = House::open().await;
+    let replayed = fresh.settle(corrected).await.unwrap();
+    let newest = version(&mut house, &first, "").await.settlement.unwrap();
+    assert_eq!(undated_settlement(&newest), undated_settlement(&replayed));
+    for (part, replayed) in parts.iter().zip(in_parts(&mut fresh).await) {
+        let newest = version(&mut house, part, "").await.settlement.unwrap();
+        assert_eq!(undated_settlement(&newest), undated_settlement(&replayed));
+    }
+    assert_eq!(used(&mut house).await, used(&mut fresh).await);
+    house.ledger.verify().unwrap();
+    (house.close().await, fresh.close().await);
 }

@@ -119,6 +119,8 @@ pub struct Standing<'a> {
     pub message: &'a MessageKey,
     /// The visit.
     pub mdtrt_id: &'a str,
+    /// The facts that it was booked with.
+    pub booked_bill: &'a [u8],
 }
 
 /// What a correction comes to.

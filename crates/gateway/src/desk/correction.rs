@@ -157,6 +157,7 @@ impl Readjudication for Again {
         if self.bill.is_some() && standing.assigned.setl_id == self.setl_id {
             of_the_settlement("header.msgid", &envelope.msgid, &standing.message.msgid)?;
             of_the_settlement("mdtrtinfo.mdtrt_id", &claim.visit.mdtrt_id, standing.mdtrt_id)?;
+            of_the_part(bill.data.as_ref(), standing.booked_bill)?;
         }
         let programme = self.desk.library.programme_for(&claim).map_err(Refusal::Unresolved)?;
         // What was promised since is not seen: a quote whose inputs this changes is refused when it is settled.
@@ -197,6 +198,20 @@ fn of_the_settlement(field: &str, sent: &str, booked: &str) -> Result<(), Refusa
         return Ok(());
     }
     Err(Refusal::Invalid(request::not_of_the_settlement(field, sent)))
+}
+
+/// Of a stay settled in parts the corrected bill is that of the same part, and a whole bill stays one.
+fn of_the_part(sent: Option<&v1::SettleData>, booked: &[u8]) -> Result<(), Refusal> {
+    let booked: v1::SettleBillRequest = decode(booked)?;
+    let (sent, booked) = (sent.cloned().unwrap_or_default(), booked.data.unwrap_or_default());
+    let flag = |flag: &str| if flag == "1" { "1" } else { "" }.to_owned();
+    for (field, sent, booked) in [
+        ("data.mid_setl_flag", &sent.mid_setl_flag, &booked.mid_setl_flag),
+        ("data.prev_setl_flag", &sent.prev_setl_flag, &booked.prev_setl_flag),
+    ] {
+        of_the_settlement(field, &flag(sent), &flag(booked))?;
+    }
+    Ok(())
 }
 
 fn changed(settlement: &ChangedSettlement) -> Result<v1::CorrectedSettlement, Refusal> {

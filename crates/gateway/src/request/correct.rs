@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bedside_claim::{Date, DateTime};
 
 use super::fields::{Charset, Era, ID, Place, Reader, TextForm};
-use super::{Envelope, settle};
+use super::{Envelope, settle_stay};
 use crate::invalid::{Invalid, InvalidCode, InvalidMessage, Phrase, ShownValue};
 use crate::v1;
 
@@ -33,7 +33,7 @@ pub struct Correction {
     pub effective: Effective,
 }
 
-/// The checked request. A bill in it is checked as [`settle`] does, and to be of the same person and hospital.
+/// The checked request. A bill in it is checked as [`settle_stay`] does, and to be of the same person and hospital.
 ///
 /// # Errors
 /// [`InvalidMessage`] with every fault found: missing or badly formed `msgid`, `fixmedins_code`, `psn_no`, `setl_id` or
@@ -64,7 +64,8 @@ pub fn correct(request: &v1::CorrectSettlementRequest) -> Result<Correction, Inv
         }
         (Some(bill), _) => {
             own_bill(&mut reader, bill, request);
-            if let Err(invalid) = settle(bill) {
+            // Perhaps a part of a stay; whether the settlement is one is known where it is decided.
+            if let Err(invalid) = settle_stay(bill) {
                 for fault in invalid.inside("bill").faults() {
                     reader.faults.push(fault.clone());
                 }

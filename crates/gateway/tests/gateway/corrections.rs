@@ -470,8 +470,8 @@ async fn a_correction_has_a_receipt_that_proves_its_versions() {
 }
 
 /// A member's stay of two lines, the first of which is settled midway, the other at the end: both settlements.
-async fn in_parts(house: &mut House) -> [v1::Settlement; 2] {
-    let mut bill = stay(2, 2, 3, 9_000);
+async fn in_parts(house: &mut House, yuan: u32) -> [v1::Settlement; 2] {
+    let mut bill = stay(2, 2, 3, yuan);
     let mut second = bill.feedetail[0].clone();
     (second.feedetl_sn, second.fee_ocur_time) = ("second".to_owned(), "2026-03-05 10:00:00".to_owned());
     for field in [&mut second.det_item_fee_sumamt, &mut second.pric, &mut second.inscp_scp_amt] {
@@ -483,7 +483,9 @@ async fn in_parts(house: &mut House) -> [v1::Settlement; 2] {
     let stay = Stay::of(bill);
     house.client.admit(stay.admit("a")).await.unwrap();
     house.client.upload_fees(stay.upload("u1", 0..1)).await.unwrap();
-    let midway = settled(&mut house.client, stay.settle_midway("s1", "2026-03-03", "9000.00")).await.unwrap();
+    let midway = settled(&mut house.client, stay.settle_midway("s1", "2026-03-03", &format!("{yuan}.00")))
+        .await
+        .unwrap();
     house.client.upload_fees(stay.upload("u2", 1..2)).await.unwrap();
     house.client.discharge(stay.discharge("d")).await.unwrap();
     [midway, settled(&mut house.client, stay.settle("s2")).await.unwrap()]
@@ -495,7 +497,7 @@ async fn in_parts(house: &mut House) -> [v1::Settlement; 2] {
 async fn a_correction_goes_on_through_a_stay_in_parts() {
     let mut house = House::open().await;
     let first = house.settle(stay(1, 1, 1, 8_000)).await.unwrap();
-    let parts = in_parts(&mut house).await;
+    let parts = in_parts(&mut house, 9_000).await;
     let corrected = charged(stay(1, 1, 1, 8_000), 3_000);
     let answer = correct(&mut house, with_bill("K1", &first, corrected.clone())).await.unwrap();
     let changed: Vec<_> = answer.changed.iter().map(|it| it.setl_id.as_str()).collect();
@@ -505,7 +507,39 @@ async fn a_correction_goes_on_through_a_stay_in_parts() {
     let replayed = fresh.settle(corrected).await.unwrap();
     let newest = version(&mut house, &first, "").await.settlement.unwrap();
     assert_eq!(undated_settlement(&newest), undated_settlement(&replayed));
-    for (part, replayed) in parts.iter().zip(in_parts(&mut fresh).await) {
+    for (part, replayed) in parts.iter().zip(in_parts(&mut fresh, 9_000).await) {
+        let newest = version(&mut house, part, "").await.settlement.unwrap();
+        assert_eq!(undated_settlement(&newest), undated_settlement(&replayed));
+    }
+    assert_eq!(used(&mut house).await, used(&mut fresh).await);
+    house.ledger.verify().unwrap();
+    (house.close().await, fresh.close().await);
+}
+
+/// The bill of a part is corrected as one: the part after it goes on from where it leaves the deductible now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_stay_is_corrected() {
+    let mut house = House::open().await;
+    let parts = in_parts(&mut house, 9_000).await;
+    let mut bill = stay(2, 2, 3, 4_000);
+    bill.header.as_mut().unwrap().msgid = "s1".to_owned();
+    "2026-03-03 23:59:59".clone_into(&mut bill.dscginfo.as_mut().unwrap().endtime);
+    let data = bill.data.as_mut().unwrap();
+    ("1".clone_into(&mut data.mid_setl_flag), "2026-03-03".clone_into(&mut data.setl_date));
+    for (flags, field) in [(["", ""], "bill.data.mid_setl_flag"), (["1", "1"], "bill.data.prev_setl_flag")] {
+        let mut other = bill.clone();
+        let data = other.data.as_mut().unwrap();
+        [data.mid_setl_flag, data.prev_setl_flag] = flags.map(str::to_owned);
+        let status = correct(&mut house, with_bill("K0", &parts[0], other)).await.unwrap_err();
+        assert_eq!(
+            (reason(&status), info(&status).metadata["field"].as_str()),
+            ("INVALID_MESSAGE".into(), field)
+        );
+    }
+    correct(&mut house, with_bill("K1", &parts[0], bill)).await.unwrap();
+
+    let mut fresh = House::open().await;
+    for (part, replayed) in parts.iter().zip(in_parts(&mut fresh, 4_000).await) {
         let newest = version(&mut house, part, "").await.settlement.unwrap();
         assert_eq!(undated_settlement(&newest), undated_settlement(&replayed));
     }

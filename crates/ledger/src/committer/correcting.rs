@@ -283,7 +283,12 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
             sequence: record.sequence,
             booked_at_ms: record.booked_at_ms,
         };
-        let standing = Standing { assigned: &assigned, message: &record.message, mdtrt_id: &record.mdtrt_id };
+        let standing = Standing {
+            assigned: &assigned,
+            message: &record.message,
+            mdtrt_id: &record.mdtrt_id,
+            booked_bill: record.settled_bill(),
+        };
         let decision = self
             .again
             .decide(&member.bill, &standing, &accumulators)

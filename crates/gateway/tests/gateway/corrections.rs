@@ -513,7 +513,8 @@ async fn a_correction_goes_on_through_a_stay_in_parts() {
     }
     assert_eq!(used(&mut house).await, used(&mut fresh).await);
     house.ledger.verify().unwrap();
-    (house.close().await, fresh.close().await);
+    house.close().await;
+    fresh.close().await;
 }
 
 /// The bill of a part is corrected as one: the part after it goes on from where it leaves the deductible now.
@@ -525,7 +526,8 @@ async fn a_part_of_a_stay_is_corrected() {
     bill.header.as_mut().unwrap().msgid = "s1".to_owned();
     "2026-03-03 23:59:59".clone_into(&mut bill.dscginfo.as_mut().unwrap().endtime);
     let data = bill.data.as_mut().unwrap();
-    ("1".clone_into(&mut data.mid_setl_flag), "2026-03-03".clone_into(&mut data.setl_date));
+    "1".clone_into(&mut data.mid_setl_flag);
+    "2026-03-03".clone_into(&mut data.setl_date);
     for (flags, field) in [(["", ""], "bill.data.mid_setl_flag"), (["1", "1"], "bill.data.prev_setl_flag")] {
         let mut other = bill.clone();
         let data = other.data.as_mut().unwrap();
@@ -545,5 +547,6 @@ async fn a_part_of_a_stay_is_corrected() {
     }
     assert_eq!(used(&mut house).await, used(&mut fresh).await);
     house.ledger.verify().unwrap();
-    (house.close().await, fresh.close().await);
+    house.close().await;
+    fresh.close().await;
 }

@@ -165,7 +165,7 @@ reasons! {
         "nothing: it is undone";
     /// A correction would have to settle again what cannot be settled any more.
     CannotReadjudicate, "CANNOT_READJUDICATE", FailedPrecondition,
-        "a correction would have to settle `setl_id` again, and its stored bill cannot be settled under the packs and checks of now; `because` is the reason that it would be refused with",
+        "a correction would have to settle `setl_id` again, and its stored bill cannot be settled under the packs and checks of now, or was erased; `because` is the reason that it would be refused with",
         "add the pack that is missing, or correct that settlement first with a bill that can be settled";
     /// No programme for the insurance.
     NoProgramme, "NO_PROGRAMME", FailedPrecondition,

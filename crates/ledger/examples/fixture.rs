@@ -25,7 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         stay(&ledger, psn_no)?;
         holds(&ledger, psn_no)?;
     }
-    correction(&ledger)?;
+    for psn_no in [8, ERASED] {
+        correction(&ledger, psn_no)?;
+    }
     println!("{:?}", ledger.verify()?);
     drop(ledger);
     erase_persons(whole.as_ref(), folder.as_ref(), &[person(ERASED)].into(), REGISTER, |_| {})?;
@@ -283,8 +285,26 @@ fn holds(ledger: &Ledger, number: i64) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// One yuan of the person's, and of all that is paid what a family has used up.
+fn paying_of_family(
+    family_no: &str,
+    fen: i64,
+) -> impl Fn(&Seen, &Assigned) -> Result<Decision, Infallible> + Send + 'static {
+    let of_person = paying(fen);
+    let key = AccumulatorKey { owner: Owner::Family(family_no.into()), term: Term::Lifetime, ..paid() };
+    move |seen, assigned| {
+        let mut decision = of_person(seen, assigned)?;
+        let before = seen.booked.get(&key);
+        let after = Money::from_units(before.units() + fen);
+        decision.accumulators.push(AccumulatorChange { key: key.clone(), before, after });
+        Ok(decision)
+    }
+}
+
 /// A bill that was right but for its amount.
-struct Again;
+struct Again {
+    family_no: String,
+}
 
 impl Readjudication for Again {
     type Refusal = Infallible;
@@ -292,7 +312,7 @@ impl Readjudication for Again {
     fn facts(&self, _bill: &[u8]) -> Result<Facts, Infallible> {
         let day = Date::constant(2026, 3, 31);
         let service = Service { ended: day.at(0, 0, 0, 0), settled: day };
-        Ok(Facts { service, family_no: None })
+        Ok(Facts { service, family_no: Some(self.family_no.as_str().into()) })
     }
 
     fn decide(
@@ -302,7 +322,8 @@ impl Readjudication for Again {
         accumulators: &Accumulators,
     ) -> Result<Decision, Infallible> {
         let seen = Seen { booked: accumulators.clone(), ..Seen::default() };
-        paying(if bill == "更正".as_bytes() { 700 } else { 600 })(&seen, settlement.assigned)
+        let fen = if bill == "更正".as_bytes() { 700 } else { 600 };
+        paying_of_family(&self.family_no, fen)(&seen, settlement.assigned)
     }
 
     fn answer(&self, effect: &Effect, assigned: &Assigned) -> Result<Vec<u8>, Infallible> {
@@ -310,32 +331,36 @@ impl Readjudication for Again {
     }
 }
 
-/// Two settlements, the first of which is corrected: it gets a version, the second is settled again and comes out as it was.
-fn correction(ledger: &Ledger) -> Result<(), Box<dyn Error>> {
-    let mut corrected = None;
+/// Two settlements of a family, the first of which is corrected: both get a version, the second with the amounts that it had;
+/// then the second alone is settled again and comes out as it was.
+fn correction(ledger: &Ledger, number: i64) -> Result<(), Box<dyn Error>> {
+    let family_no = format!("F3-{number}");
+    let mut setl_ids = Vec::new();
     for visit in ["first", "second"] {
         let event = SettleEvent {
-            message: message(visit.to_owned()),
-            person: person(8),
-            family_no: None,
+            message: message(format!("{visit}-{number}")),
+            person: person(number),
+            family_no: Some(family_no.as_str().into()),
             hold_id: None,
-            mdtrt_id: visit.into(),
+            mdtrt_id: format!("{visit} {number}").into(),
             stay: None,
             booked_at_ms: 1_774_929_790_000,
-            request: format!("结算 {visit}").into_bytes(),
+            request: format!("结算 {visit} {number}").into_bytes(),
         };
-        let booked = ledger.settle(event, paying(600))?;
-        corrected.get_or_insert(booked.receipt().setl_id.clone());
+        let booked = ledger.settle(event, paying_of_family(&family_no, 600))?;
+        setl_ids.push(booked.receipt().setl_id.clone());
     }
-    let event = CorrectEvent {
-        message: message("correct".to_owned()),
-        person: person(8),
-        setl_id: corrected.ok_or("nothing was settled")?,
-        bill: Some("更正".into()),
-        run: Run::Book,
-        booked_at_ms: 1_774_929_800_000,
-        request: "更正 first".into(),
-    };
-    ledger.correct(event, Again)?;
+    for (setl_id, bill) in setl_ids.into_iter().zip([Some("更正".into()), None]) {
+        let event = CorrectEvent {
+            message: message(format!("correct-{setl_id}")),
+            person: person(number),
+            setl_id: setl_id.clone(),
+            bill,
+            run: Run::Book,
+            booked_at_ms: 1_774_929_800_000,
+            request: format!("更正 {setl_id} {number}").into_bytes(),
+        };
+        ledger.correct(event, Again { family_no: family_no.clone() })?;
+    }
     Ok(())
 }

@@ -12,6 +12,7 @@ use bedside_claim::{AccumulatorChange, Money, Overflow};
 
 use crate::codec::{Decoder, Encoder, Malformed, TooLarge};
 use crate::event::Posting;
+use crate::kept;
 use crate::record::{decode_changes, decode_postings, encode_changes, encode_postings};
 
 /// The whole of one correction: nothing of it stands elsewhere, and nothing of an older record is changed.
@@ -105,6 +106,46 @@ impl Correction {
         self.turns.iter().find(|turn| turn.sequence == sequence)?.new.as_deref()
     }
 
+    /// What is kept of it when it is erased: what it did to amounts, orders and families, and nothing of the persons.
+    pub(crate) fn encode_kept(&self, out: &mut Encoder) -> Result<(), TooLarge> {
+        out.u64(self.of);
+        out.length("turns", self.turns.len())?;
+        for Turn { sequence, new, .. } in &self.turns {
+            out.u64(*sequence);
+            out.u8(new.is_some().into());
+            if let Some(version) = new {
+                version.encode_amounts(out)?;
+                encode_changes(out, &kept::of_families(&version.accumulators))?;
+            }
+        }
+        let net: Vec<_> = self.net.iter().map(|net| net.change.clone()).collect();
+        encode_changes(out, &kept::of_families(&net))
+    }
+
+    /// What was kept of it. For the person of each settlement stands the name that its erased record has.
+    pub(crate) fn decode_kept(input: &mut Decoder<'_>) -> Result<Correction, Malformed> {
+        let of = input.u64("corrects")?;
+        // a sequence, nothing new
+        let count = input.count("turns", 8 + 1)?;
+        let mut turns = Vec::with_capacity(count);
+        for _ in 0..count {
+            let sequence = input.u64("turn")?;
+            let new = match input.u8("new")? {
+                0 => None,
+                1 => {
+                    let amounts = Version::decode_amounts(input)?;
+                    let accumulators = kept::decode_of_families(input)?;
+                    Some(Box::new(Version { accumulators, ..amounts }))
+                }
+                _ => return Err(Malformed("new")),
+            };
+            turns.push(Turn { sequence, psn_no: kept::name_of(sequence), new });
+        }
+        let net = kept::decode_of_families(input)?;
+        let net = net.into_iter().map(|change| NetChange { psn_no: Arc::from(""), change }).collect();
+        Ok(Correction { of, turns, net })
+    }
+
     pub(crate) fn encode(&self, out: &mut Encoder) -> Result<(), TooLarge> {
         out.u64(self.of);
         out.length("turns", self.turns.len())?;
@@ -155,18 +196,33 @@ impl Correction {
 
 impl Version {
     fn encode(&self, out: &mut Encoder) -> Result<(), TooLarge> {
-        out.u32(self.number);
-        out.u64(self.replaces);
-        out.i16(self.benefit_year);
-        out.i64(self.medfee_sumamt.units());
-        encode_postings(out, &self.postings)?;
-        encode_postings(out, &self.net)?;
+        self.encode_amounts(out)?;
         encode_changes(out, &self.accumulators)?;
         out.bytes("bill", &self.bill)?;
         out.bytes("answer", &self.answer)
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Version, Malformed> {
+        let amounts = Version::decode_amounts(input)?;
+        Ok(Version {
+            accumulators: decode_changes(input)?,
+            bill: input.bytes("bill")?.to_vec(),
+            answer: Arc::from(input.bytes("answer")?),
+            ..amounts
+        })
+    }
+
+    /// All in front of what it changes in the accumulators.
+    fn encode_amounts(&self, out: &mut Encoder) -> Result<(), TooLarge> {
+        out.u32(self.number);
+        out.u64(self.replaces);
+        out.i16(self.benefit_year);
+        out.i64(self.medfee_sumamt.units());
+        encode_postings(out, &self.postings)?;
+        encode_postings(out, &self.net)
+    }
+
+    fn decode_amounts(input: &mut Decoder<'_>) -> Result<Version, Malformed> {
         Ok(Version {
             number: input.u32("number")?,
             replaces: input.u64("replaces")?,
@@ -174,9 +230,9 @@ impl Version {
             medfee_sumamt: Money::from_units(input.i64("medfee_sumamt")?),
             postings: decode_postings(input)?,
             net: decode_postings(input)?,
-            accumulators: decode_changes(input)?,
-            bill: input.bytes("bill")?.to_vec(),
-            answer: Arc::from(input.bytes("answer")?),
+            accumulators: Vec::new(),
+            bill: Vec::new(),
+            answer: Arc::from([]),
         })
     }
 }

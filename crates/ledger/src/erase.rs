@@ -45,7 +45,7 @@ pub enum EraseError {
         count: usize,
     },
     /// A record of one of the persons cannot be erased: it is of before payload version 4, when every byte of it entered
-    /// the hash chain, or it is a correction, which cannot be folded without what it says.
+    /// the hash chain, or a correction of version 4, of which too little would be left to fold it.
     #[error("record {sequence} in segment {segment} cannot be erased by this release; nothing was erased")]
     NotErasable {
         /// The record.
@@ -53,7 +53,17 @@ pub enum EraseError {
         /// Its segment.
         segment: u64,
     },
-    /// Another record of the tenant names one of the persons: a correction, the bill of a relative.
+    /// A correction changed settlements of one of the persons and of somebody else, of a relative.
+    #[error(
+        "record {sequence} in segment {segment} corrected settlements of one of these persons and of another; nothing was erased"
+    )]
+    Shared {
+        /// The record.
+        sequence: u64,
+        /// Its segment.
+        segment: u64,
+    },
+    /// Another record of the tenant names one of the persons: the bill of a relative.
     #[error(
         "record {sequence} in segment {segment} is not of these persons and names one of them; nothing was erased"
     )]
@@ -117,6 +127,16 @@ pub fn erase_persons(
     let copied = whole_or_nothing(to, |unfinished| {
         let mut change = |frame: &Frame, record: &Record| {
             let (sequence, segment) = (record.sequence, frame.position.segment);
+            if let Entry::Correction(correction) = &record.entry {
+                let people = correction
+                    .turns
+                    .iter()
+                    .map(|turn| PersonKey { psn_no: Arc::clone(&turn.psn_no), ..record.person.clone() });
+                let going = people.filter(|person| persons.contains(person)).count();
+                if going != 0 && going != correction.turns.len() {
+                    return Err(EraseError::Shared { sequence, segment });
+                }
+            }
             if persons.contains(&record.person) {
                 missing.remove(&record.person);
                 erased += 1;

@@ -362,6 +362,12 @@ pub enum CorrectError<E> {
         /// Why.
         refusal: E,
     },
+    /// A settlement that would have to be decided again, because it stands on one that is, was erased.
+    #[error("settlement `{setl_id}` cannot be decided again: its content was erased")]
+    ContentErased {
+        /// Which.
+        setl_id: Arc<str>,
+    },
     /// A settlement was decided again in a way that cannot be booked.
     #[error("settlement `{setl_id}`: {defect}")]
     Defect {

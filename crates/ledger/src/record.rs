@@ -1,5 +1,5 @@
-//! One booked fact and its bytes: version 4 of the payload that `docs/ledger-format.md` describes, and the earlier ones
-//! to read.
+//! One booked fact and its bytes: version 4 of the payload that `docs/ledger-format.md` describes, 5 for corrections, and
+//! the earlier ones to read.
 //!
 //! Must not know where the bytes lie. Invariant: `decode(encode(record)) == record`, and no other byte string of that
 //! version decodes to the same record. A new field is a new version; an old version is read for ever.
@@ -15,7 +15,7 @@ use crate::event::{
     BookedSettlement, MessageKey, MessageKind, MessageRecord, PersonKey, Posting, Receipt, Status, setl_id_of,
 };
 use crate::holds::{HoldTerms, hold_id_of};
-use crate::kept::{self, ERASED, Salt};
+use crate::kept::{self, ERASED, ERASED_CORRECTION, Salt};
 use crate::register::{self, RecordedRow, RowForm, decode_rows, decode_rows_left, encode_rows};
 use crate::stay::{StayChange, StayPart};
 
@@ -23,6 +23,8 @@ use crate::stay::{StayChange, StayPart};
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
 pub(crate) const VERSION: u8 = 4;
+/// Corrections alone: version 4, but for what is kept of one that is erased.
+pub(crate) const VERSION_OF_CORRECTIONS: u8 = 5;
 /// Reversals and tombstones alone, before there was a salt.
 const VERSION_OF_REVERSALS: u8 = 3;
 /// Settlements and cancellations alone, before there was a salt.
@@ -317,8 +319,9 @@ impl Record {
     }
 
     /// The one of now, but for records of before there was a salt, which are what they were.
-    fn version(&self) -> u8 {
+    pub(crate) fn version(&self) -> u8 {
         match (&self.salt, &self.entry) {
+            (_, Entry::Correction(_)) => VERSION_OF_CORRECTIONS,
             (Salt::None, Entry::Reversal { .. } | Entry::Tombstone { .. }) => VERSION_OF_REVERSALS,
             (Salt::None, Entry::Settlement | Entry::Cancellation { .. }) => VERSION_OF_BUCKETS,
             _ => VERSION,
@@ -369,14 +372,15 @@ impl Record {
         let mut input = Decoder::of(payload);
         let version = input.u8("version")?;
         let decode_key: DecodeKey = match version {
-            ERASED => return kept::decode(sequence, input),
-            VERSION | VERSION_OF_REVERSALS | VERSION_OF_BUCKETS => decode_key,
+            ERASED | ERASED_CORRECTION => return kept::decode(sequence, version, input),
+            VERSION | VERSION_OF_CORRECTIONS | VERSION_OF_REVERSALS | VERSION_OF_BUCKETS => decode_key,
             VERSION_OF_YEARS => decode_key_of_year,
             _ => return Err(Malformed("version")),
         };
         let code = input.u8("entry")?;
         let entry = match (version, code) {
             (VERSION, _)
+            | (VERSION_OF_CORRECTIONS, CORRECTION)
             | (VERSION_OF_BUCKETS | VERSION_OF_YEARS, SETTLEMENT | CANCELLATION)
             | (VERSION_OF_REVERSALS, REVERSAL | TOMBSTONE) => decode_entry(&mut input, code)?,
             _ => return Err(Malformed("entry")),
@@ -413,7 +417,9 @@ impl Record {
         let request = input.bytes("request")?.to_vec();
         let answer = Arc::from(input.bytes("answer")?);
         let (bill, salt) = match version {
-            VERSION => (input.bytes("bill")?.to_vec(), Salt::Of(input.array("salt")?)),
+            VERSION | VERSION_OF_CORRECTIONS => {
+                (input.bytes("bill")?.to_vec(), Salt::Of(input.array("salt")?))
+            }
             _ => (Vec::new(), Salt::None),
         };
         input.end("record")?;
@@ -824,7 +830,7 @@ mod tests {
             let payload = record.encode().unwrap();
             prop_assert_eq!(kept::imprint(1, &payload).is_some(), record.salt != Salt::None);
             let Some(left) = kept::erase(&record, &payload).unwrap() else {
-                let stays = matches!(record.entry, Entry::Correction(_) | Entry::Register { .. });
+                let stays = matches!(record.entry, Entry::Register { .. });
                 prop_assert!(record.salt == Salt::None || stays);
                 return Ok(());
             };
@@ -848,7 +854,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), entry in 0u8..9) {
             let _ = Record::decode(1, &bytes);
-            for version in (VERSION_OF_YEARS..=VERSION).chain([ERASED]) {
+            for version in (VERSION_OF_YEARS..=VERSION_OF_CORRECTIONS).chain([ERASED, ERASED_CORRECTION]) {
                 if bytes.len() > 2 {
                     (bytes[0], bytes[1]) = (version, entry);
                     let _ = Record::decode(1, &bytes);
@@ -861,7 +867,9 @@ mod tests {
             let mut payload = record.encode().unwrap();
             let at = at.index(payload.len());
             payload[at] = byte;
-            if payload[0] > VERSION_OF_YEARS && let Ok(decoded) = Record::decode(record.sequence, &payload) {
+            // A correction of version 4 is written with version 5.
+            let is_of_now = payload[0] > VERSION_OF_YEARS && (payload[0], payload[1]) != (VERSION, CORRECTION);
+            if is_of_now && let Ok(decoded) = Record::decode(record.sequence, &payload) {
                 prop_assert_eq!(decoded.encode().unwrap(), payload);
             }
         }

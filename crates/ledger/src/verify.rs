@@ -271,6 +271,7 @@ impl Fold {
         }
         if let Entry::Correction(correction) = &record.entry {
             self.corrections += 1;
+            self.erased += u64::from(record.is_erased());
             return self.correct(&record, correction, position);
         }
         if let Entry::Register { rows } = &record.entry {

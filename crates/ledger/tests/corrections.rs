@@ -4,6 +4,7 @@
 #![allow(clippy::inconsistent_digit_grouping, clippy::unwrap_used, clippy::panic)]
 
 mod clinic;
+mod hospital;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,8 @@ use bedside_claim::Measure;
 use bedside_ledger::*;
 use clinic::*;
 use proptest::prelude::*;
+
+const MEMBERS: [&str; 3] = ["psn-no-0", "psn-no-1", "psn-no-2"];
 
 /// What a bill came to: basic, family, cash.
 type Paid = (i64, i64, i64);
@@ -234,7 +237,7 @@ impl Pair {
         let pick = |which: usize| standing.get(which % standing.len().max(1)).copied();
         match step {
             Step::Settle { person, in_family, ended, after, fen } => self.settle(Bill {
-                psn_no: format!("p{person}"),
+                psn_no: format!("psn-no-{person}"),
                 visit: format!("v{}", self.model.records),
                 family: in_family.then(|| "F".to_owned()),
                 ended,
@@ -268,6 +271,35 @@ impl Pair {
         }
     }
 
+    /// Each member alone where no correction reached another too, and all of those who were ever there, can be erased.
+    fn erase(&mut self) {
+        let ledger = self.ledger.take().unwrap();
+        let (mut present, mut together) = (BTreeSet::new(), BTreeSet::new());
+        for record in ledger.records() {
+            let record = record.unwrap().1;
+            present.insert(record.person.psn_no.to_string());
+            if let Entry::Correction(correction) = &record.entry {
+                let reached: BTreeSet<String> =
+                    correction.turns.iter().map(|turn| turn.psn_no.to_string()).collect();
+                if reached.len() > 1 {
+                    together.extend(reached);
+                }
+            }
+        }
+        drop(ledger);
+        let path = self.dir.path();
+        for psn_no in &present {
+            let other = MEMBERS.into_iter().find(|member| member != psn_no).unwrap();
+            let is_erased = hospital::erases(path, &[psn_no], other, clinic::config);
+            assert_eq!(is_erased, !together.contains(psn_no), "{psn_no}");
+        }
+        let all: Vec<&str> = present.iter().map(String::as_str).collect();
+        if !all.is_empty() {
+            assert!(hospital::erases(path, &all, "nobody", clinic::config));
+        }
+        self.ledger = Some(open(path));
+    }
+
     /// Every settlement and every accumulator is what the model has when it replays from empty.
     fn check(&self, order: &[u64]) {
         let (paid, used) = self.model.replay(order);
@@ -279,7 +311,7 @@ impl Pair {
             posted = (posted.0 + basic, posted.1 + family, posted.2 + cash);
         }
         let mut found = Used::new();
-        for psn_no in ["p0", "p1", "p2"] {
+        for psn_no in MEMBERS {
             let accumulators = self.ledger().accumulators_with_family(&person(psn_no), "F").unwrap();
             let mut add = |name: String, key| found.insert(name, accumulators.get(&key).units());
             for year in [2026, 2027] {
@@ -315,6 +347,7 @@ proptest! {
             pair.play(step);
         }
         pair.check(&pair.model.order.clone());
+        pair.erase();
         let mut by_service = pair.model.order.clone();
         by_service.sort_by_key(|it| service(*it, &pair.model.bills[it]));
         for sequence in &by_service {
@@ -350,6 +383,8 @@ fn amounts(ledger: &Ledger, setl_id: &str, version: u32) -> Vec<i64> {
     booked.postings.iter().map(|it| it.amount.units()).collect()
 }
 
+const P1: &str = MEMBERS[0];
+const P2: &str = MEMBERS[1];
 const FIRST: &str = "S0000000000000001";
 const SECOND: &str = "S0000000000000002";
 
@@ -358,9 +393,9 @@ const SECOND: &str = "S0000000000000002";
 /// the 70.00 that are left, to the family's cap.
 fn two_hospitals(dir: &std::path::Path) -> Ledger {
     let ledger = open(dir);
-    settle(&ledger, "m1", &bill("p1", "v1", 1, 200_00)).unwrap();
+    settle(&ledger, "m1", &bill(P1, "v1", 1, 200_00)).unwrap();
     let elsewhere = MessageKey { fixmedins_code: "H2".into(), ..message("m2") };
-    settle_at(&ledger, elsewhere, &bill("p2", "v2", 2, 90_00)).unwrap();
+    settle_at(&ledger, elsewhere, &bill(P2, "v2", 2, 90_00)).unwrap();
     assert_eq!(amounts(&ledger, FIRST, 1), [90_00, 30_00, 80_00]);
     assert_eq!(amounts(&ledger, SECOND, 1), [20_00, 30_00, 40_00]);
     ledger
@@ -372,7 +407,7 @@ fn two_hospitals(dir: &std::path::Path) -> Ledger {
 fn each_hospital_is_owed_its_own_difference() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = two_hospitals(dir.path());
-    let told = correct(&ledger, "k1", "p1", FIRST, Some(&bill("p1", "v1", 1, 100_00))).unwrap();
+    let told = correct(&ledger, "k1", P1, FIRST, Some(&bill(P1, "v1", 1, 100_00))).unwrap();
     assert_eq!(
         told,
         format!(
@@ -410,28 +445,28 @@ fn each_hospital_is_owed_its_own_difference() {
 fn a_late_arrival_takes_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path());
-    settle(&ledger, "m1", &bill("p1", "v1", 9, 90_00)).unwrap();
-    settle(&ledger, "m2", &bill("p1", "v2", 3, 90_00)).unwrap();
-    let third = settle(&ledger, "m3", &bill("p1", "v3", 40, 90_00)).unwrap().receipt().setl_id.to_string();
+    settle(&ledger, "m1", &bill(P1, "v1", 9, 90_00)).unwrap();
+    settle(&ledger, "m2", &bill(P1, "v2", 3, 90_00)).unwrap();
+    let third = settle(&ledger, "m3", &bill(P1, "v3", 40, 90_00)).unwrap().receipt().setl_id.to_string();
     let deducted = |setl_id: &str| {
         let booked = ledger.settlement("zj", setl_id).unwrap().unwrap();
         let change = &booked.accumulators[0];
         change.after.units() - change.before.units()
     };
     assert_eq!((deducted(FIRST), deducted(SECOND)), (50_00, 0));
-    correct(&ledger, "k1", "p1", SECOND, None).unwrap();
+    correct(&ledger, "k1", P1, SECOND, None).unwrap();
     assert_eq!((deducted(FIRST), deducted(SECOND)), (0, 50_00));
     // The first is the later one now, and blocks the second; the third is of another year, and blocks through the family.
-    let blocked = |msgid, setl_id| match cancel(&ledger, msgid, "p1", setl_id) {
+    let blocked = |msgid, setl_id| match cancel(&ledger, msgid, P1, setl_id) {
         Err(CancelError::Blocked { by }) => by.to_string(),
         other => panic!("{other:?}"),
     };
     assert_eq!(blocked("c1", FIRST), third);
-    cancel(&ledger, "c3", "p1", &third).unwrap();
+    cancel(&ledger, "c3", P1, &third).unwrap();
     assert_eq!(blocked("c2", SECOND), FIRST);
-    cancel(&ledger, "c1", "p1", FIRST).unwrap();
-    cancel(&ledger, "c2", "p1", SECOND).unwrap();
-    assert!(ledger.accumulators_with_family(&person("p1"), "F").unwrap().is_empty());
+    cancel(&ledger, "c1", P1, FIRST).unwrap();
+    cancel(&ledger, "c2", P1, SECOND).unwrap();
+    assert!(ledger.accumulators_with_family(&person(P1), "F").unwrap().is_empty());
     ledger.verify().unwrap();
 }
 
@@ -439,19 +474,19 @@ fn a_late_arrival_takes_its_place() {
 fn what_cannot_be_corrected_says_why_and_stays() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = two_hospitals(dir.path());
-    let better = bill("p1", "v1", 1, 100_00);
+    let better = bill(P1, "v1", 1, 100_00);
     let event = |msgid: &str, psn_no: &str, setl_id: &str| {
         correction(msgid, psn_no, setl_id, Some(&better), Run::Book)
     };
     let refused = |event: CorrectEvent, again: Again| ledger.correct(event, again).unwrap_err();
-    let error = refused(event("k1", "p2", FIRST), Again::default());
+    let error = refused(event("k1", P2, FIRST), Again::default());
     assert!(matches!(error, CorrectError::NotFound), "{error:?}");
     // Another hospital's.
-    let error = refused(event("k1", "p2", SECOND), Again::default());
+    let error = refused(event("k1", P2, SECOND), Again::default());
     assert!(matches!(error, CorrectError::NotFound), "{error:?}");
-    let error = refused(event("m1", "p1", FIRST), Again::default());
+    let error = refused(event("m1", P1, FIRST), Again::default());
     assert!(matches!(error, CorrectError::Conflict { stored_kind: MessageKind::Settle, .. }), "{error:?}");
-    let error = refused(event("k1", "p1", FIRST), Again { refuses: Some("p2".to_owned()) });
+    let error = refused(event("k1", P1, FIRST), Again { refuses: Some(P2.to_owned()) });
     assert!(
         matches!(&error, CorrectError::NotAgain { setl_id, refusal } if (&**setl_id, refusal.as_str()) == (SECOND, "no pack")),
         "{error:?}"
@@ -459,18 +494,18 @@ fn what_cannot_be_corrected_says_why_and_stays() {
     assert_eq!(ledger.verify().unwrap().records, 2);
     assert_eq!(amounts(&ledger, SECOND, 1), [20_00, 30_00, 40_00]);
 
-    let first = ledger.correct(event("k1", "p1", FIRST), Again::default()).unwrap();
+    let first = ledger.correct(event("k1", P1, FIRST), Again::default()).unwrap();
     let Corrected::Booked(Committed::New(receipt)) = first else { panic!("{first:?}") };
-    let again = ledger.correct(event("k1", "p1", FIRST), Again { refuses: Some("p2".to_owned()) }).unwrap();
+    let again = ledger.correct(event("k1", P1, FIRST), Again { refuses: Some(P2.to_owned()) }).unwrap();
     assert_eq!(again, Corrected::Booked(Committed::Replayed(receipt)));
-    let other = correction("k1", "p1", FIRST, Some(&bill("p1", "v1", 1, 110_00)), Run::Book);
+    let other = correction("k1", P1, FIRST, Some(&bill(P1, "v1", 1, 110_00)), Run::Book);
     let error = refused(other, Again::default());
     assert!(matches!(error, CorrectError::Conflict { stored_kind: MessageKind::Correct, .. }), "{error:?}");
 
     // A reversal knows that it was no settlement; a barred message is no correction any more.
     let reverse = |msgid: &str, omsgid: &str| ReverseEvent {
         message: message(msgid),
-        person: person("p1"),
+        person: person(P1),
         omsgid: omsgid.into(),
         okind: MessageKind::Settle,
         booked_at_ms: 3,
@@ -479,20 +514,81 @@ fn what_cannot_be_corrected_says_why_and_stays() {
     let error = ledger.reverse(reverse("r1", "k1"), |_, _| Ok::<_, ()>(Vec::new())).unwrap_err();
     assert!(matches!(error, ReverseError::OtherKind { stored_kind: MessageKind::Correct }), "{error:?}");
     ledger.reverse(reverse("r1", "k2"), |_, _| Ok::<_, ()>(Vec::new())).unwrap();
-    let error = refused(event("k2", "p1", FIRST), Again::default());
+    let error = refused(event("k2", P1, FIRST), Again::default());
     assert!(matches!(&error, CorrectError::Reversed { by } if &**by == "r1"), "{error:?}");
 
     let elsewhere = CancelEvent {
         message: MessageKey { fixmedins_code: "H2".into(), ..message("c2") },
-        person: person("p2"),
+        person: person(P2),
         setl_id: SECOND.into(),
         booked_at_ms: 4,
         request: b"cancel".to_vec(),
     };
     ledger.cancel(elsewhere, |settlement, _| Ok::<_, ()>(settlement.answer.to_vec())).unwrap();
-    cancel(&ledger, "c1", "p1", FIRST).unwrap();
-    let error = refused(event("k3", "p1", FIRST), Again::default());
+    cancel(&ledger, "c1", P1, FIRST).unwrap();
+    let error = refused(event("k3", P1, FIRST), Again::default());
     assert!(matches!(error, CorrectError::AlreadyCancelled { .. }), "{error:?}");
     let verified = ledger.verify().unwrap();
     assert!(verified.accounts.values().all(|amount| amount.is_zero()), "{:?}", verified.accounts);
+}
+
+/// Whom one correction reached goes together, and what it did to the sums stays; its message stays used up.
+#[test]
+fn whom_a_correction_reached_is_erased_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = two_hospitals(&from);
+    let better = bill(P1, "v1", 1, 100_00);
+    correct(&ledger, "k1", P1, FIRST, Some(&better)).unwrap();
+    let (tree, before) = (ledger.tree().unwrap(), ledger.verify().unwrap());
+    drop(ledger);
+    for numbers in [&[P1][..], &[P2]] {
+        let shared = hospital::erase(&from, &to, numbers);
+        assert!(matches!(shared, Err(EraseError::Shared { sequence: 3, .. })), "{shared:?}");
+    }
+    assert_eq!(hospital::erase(&from, &to, &[P1, P2]).unwrap().erased, 3);
+    let ledger = open(&to);
+    let Verification { erased, persons, .. } = before;
+    let after = ledger.verify().unwrap();
+    assert_eq!((after.erased, after.persons), (3, 0));
+    assert_eq!(Verification { erased, persons, ..after }, before, "chain, corrections and all sums");
+    assert_eq!(ledger.tree().unwrap(), tree);
+    assert_eq!(ledger.settlement("zj", SECOND).unwrap(), None);
+    let again = ledger.correct(correction("k1", P1, FIRST, Some(&better), Run::Book), Again::default());
+    assert!(matches!(again, Err(CorrectError::Erased { .. })), "{again:?}");
+}
+
+/// A relative can be settled and corrected above an erased member, whose correction still counts, but not below.
+#[test]
+fn a_relative_is_corrected_above_an_erased_member() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let ledger = open(&from);
+    let settled =
+        |msgid: &str, bill: &Bill| settle(&ledger, msgid, bill).unwrap().receipt().setl_id.to_string();
+    let below = settled("m1", &bill(P2, "v1", 1, 60_00));
+    let of_p1 = settled("m2", &bill(P1, "v2", 2, 60_00));
+    correct(&ledger, "k1", P1, &of_p1, Some(&bill(P1, "v2", 2, 90_00))).unwrap();
+    let above = settled("m3", &bill(P2, "v3", 3, 60_00));
+    drop(ledger);
+    hospital::erase(&from, &to, &[P1]).unwrap();
+
+    // Both ledgers answer the same to what is above.
+    let better = bill(P2, "v3", 3, 80_00);
+    let told = [&from, &to].map(|folder| {
+        let ledger = open(folder);
+        let told = correct(&ledger, "k2", P2, &above, Some(&better)).unwrap();
+        let family = ledger.accumulators_with_family(&person(P2), "F").unwrap();
+        (told, amounts(&ledger, &above, 2), family, ledger.tree().unwrap().size)
+    });
+    assert_eq!(told[0], told[1]);
+    let ledger = open(&to);
+    let refused = correct(&ledger, "k3", P2, &below, Some(&bill(P2, "v1", 1, 50_00))).unwrap_err();
+    assert!(
+        matches!(&refused, CorrectError::ContentErased { setl_id } if **setl_id == *of_p1),
+        "{refused:?}"
+    );
+    // Its service was before that of the erased one, which nobody knows any more.
+    correct(&ledger, "k4", P2, &above, Some(&Bill { ended: 1, ..better })).unwrap();
+    assert_eq!(ledger.verify().unwrap().corrections, 3);
 }

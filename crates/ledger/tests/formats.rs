@@ -247,3 +247,8 @@ fn version_3_is_read() {
 fn version_4_is_read() {
     holds("v4");
 }
+
+#[test]
+fn version_5_is_read() {
+    holds("v5");
+}

@@ -434,6 +434,6 @@ proptest! {
         prop_assert_eq!((verification.records, verification.holds), (model.records, model.holds.len() as u64));
         let House { dir, ledger, .. } = house;
         drop(ledger);
-        erases(dir.path(), "psn-no-0", "psn-no-1", config);
+        erases(dir.path(), &["psn-no-0"], "psn-no-1", config);
     }
 }

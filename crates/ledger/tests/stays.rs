@@ -359,6 +359,6 @@ proptest! {
             prop_assert_eq!(standing_lines(&found), modelled.lines.len());
         }
         drop(ledger);
-        erases(dir.path(), "psn-no-0", "psn-no-1", |dir| LedgerConfig { segment_bytes: 4096, ..hospital::config(dir) });
+        erases(dir.path(), &["psn-no-0"], "psn-no-1", |dir| LedgerConfig { segment_bytes: 4096, ..hospital::config(dir) });
     }
 }

@@ -81,6 +81,7 @@ fn erase_failure(error: EraseError, tenant: &str) -> Failure {
         EraseError::TooMany(_)
         | EraseError::NotErasable { .. }
         | EraseError::KeptNames { .. }
+        | EraseError::Shared { .. }
         | EraseError::StillNamed { .. } => Failure::wrong_input(error),
         EraseError::TooLarge { .. } => Failure::fault(error),
     }

@@ -95,6 +95,11 @@ impl Desk {
             CorrectError::NotAgain { setl_id, refusal } => {
                 Refusal::NotAgain { setl_id: setl_id.to_string(), because: Box::new(refusal) }
             }
+            CorrectError::ContentErased { setl_id } => {
+                let setl_id = setl_id.to_string();
+                let because = Box::new(Refusal::Erased { setl_id: setl_id.clone() });
+                Refusal::NotAgain { setl_id, because }
+            }
             CorrectError::Conflict { stored_kind, stored_request } => {
                 let difference = match stored_kind {
                     MessageKind::Correct => Difference::of_correct(&stored_request, sent),

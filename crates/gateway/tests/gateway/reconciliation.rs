@@ -11,8 +11,9 @@ use bedside_ledger::{BalanceError, Entry, PersonKey, erase_persons, posted_by};
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
-use self::books::{A, B, Days, Own, a_day, day_after, day_before, expected, fen, own, yuan};
+use self::books::{A, B, Days, Own, a_day, corrected, day_after, day_before, expected, fen, own, yuan};
 use crate::base::edited;
+use crate::corrections::{charged, stay, with_bill};
 use crate::house::{House, info, reason};
 use crate::privacy::said;
 use crate::stays::Stay;
@@ -310,14 +311,24 @@ async fn what_is_left_of_an_erased_person_is_still_reconciled() {
         days.get_or_insert(Days(answer.setl_time[..10].to_owned(), day_after(&answer.setl_time)));
         books.push(own(A, "settlement", &answer));
     }
+    let relative = stay(2, 2, 2, 1_000);
+    let below = house.settle(relative.clone()).await.unwrap();
+    books.push(own(A, "settlement", &below));
+    // Settled, corrected, and then erased.
+    let bill = stay(1, 1, 3, 12_000);
+    let answer = house.settle(bill.clone()).await.unwrap();
+    books.push(own(A, "settlement", &answer));
+    let correction = with_bill("K1", &answer, charged(bill, 11_000));
+    let correction = house.client.correct_settlement(correction).await.unwrap().into_inner();
+    books.extend(corrected(&correction, &books));
     let days = days.unwrap();
     notary.close(&house.ledger).unwrap();
     let (_, folder) = house.end().await;
     let without = tempfile::tempdir().unwrap();
     std::fs::remove_dir(without.path()).unwrap();
-    let person = PersonKey { tenant: "insurer".into(), psn_no: "P-gone".into() };
-    erase_persons(folder.path(), without.path(), &[person].into(), Register::Persons.number(), |_| {})
-        .unwrap();
+    let gone = ["P-gone", &answer.psn_no]
+        .map(|psn_no| PersonKey { tenant: "insurer".into(), psn_no: psn_no.into() });
+    erase_persons(folder.path(), without.path(), &gone.into(), Register::Persons.number(), |_| {}).unwrap();
 
     let (mut house, _) = House::open_notarized(without, beside.path()).await.unwrap();
     assert_eq!(cleared(&mut house, clearing("", "", &days)).await.unwrap(), expected(&books, "", ""));
@@ -329,15 +340,25 @@ async fn what_is_left_of_an_erased_person_is_still_reconciled() {
     );
     let answers = reconciled(&mut house, details(A, &days, &rows(&books))).await.unwrap();
     assert!(answers.iter().all(|answer| answer.stmt_rslt == "equal"), "{answers:?}");
-    let left = answers[0].booking.clone().unwrap();
-    let erased = v1::StatementRow {
-        mdtrt_id: String::new(),
-        psn_no: String::new(),
-        fund_pay_sumamt: String::new(),
-        commercial_pay: String::new(),
-        ..books[0].row.clone()
-    };
-    assert_eq!((left, answers[1].booking.as_ref()), (erased, Some(&books[1].row)));
+    for (place, (answer, own)) in answers.iter().zip(&books).enumerate() {
+        let erased = v1::StatementRow {
+            mdtrt_id: String::new(),
+            psn_no: String::new(),
+            fund_pay_sumamt: String::new(),
+            commercial_pay: String::new(),
+            ..own.row.clone()
+        };
+        let left = if matches!(place, 1 | 2) { &own.row } else { &erased };
+        assert_eq!((answer.booking.as_ref(), answer.entry.as_str()), (Some(left), own.entry));
+    }
+    // What stood below an erased relative in the family's accumulators stays as it is.
+    let correction = with_bill("K2", &below, charged(relative, 900));
+    let refused = house.client.correct_settlement(correction).await.unwrap_err();
+    let told = info(&refused);
+    assert_eq!(
+        [told.reason.as_str(), &told.metadata["setl_id"], &told.metadata["because"]],
+        ["CANNOT_READJUDICATE", &books[3].row.setl_id, "MESSAGE_ERASED"]
+    );
     house.close().await;
 }
 

@@ -192,6 +192,9 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
         let row = booking::settlement(self.rows, sequence).map_err(ReadError::Tables)?;
         let row = row.filter(|row| row.undone.is_none()).ok_or_else(missing)?;
         let booked = (self.load)(sequence, row.position)?;
+        if booked.is_erased() {
+            return Err(CorrectError::ContentErased { setl_id: booked.setl_id() });
+        }
         let stored = versions::bill(self.rows, self.load, &booked)?;
         let newest = versions::newest(self.rows, self.load, booked)?;
         let (bill, is_rewritten) = match self.bill.filter(|_| sequence == self.of) {
@@ -214,7 +217,12 @@ impl<'a, R: Readjudication> Cascade<'a, R> {
                 let order = self.order(&person, &bucket)?;
                 let mut lowest = order.iter().position(|it| *it == sequence).unwrap_or(order.len());
                 for (place, below) in order.iter().enumerate().take(lowest) {
-                    if self.member(*below)?.service() > service {
+                    let is_later = match self.member(*below) {
+                        // Nobody knows its service any more: it stays under what stood on it.
+                        Err(CorrectError::ContentErased { .. }) => false,
+                        below => below?.service() > service,
+                    };
+                    if is_later {
                         lowest = place;
                         break;
                     }

@@ -109,8 +109,12 @@ pub fn decide(bill: &Bill, setl_id: &str, accumulators: &Accumulators) -> Decisi
     }
 }
 
+pub fn config(dir: &std::path::Path) -> LedgerConfig {
+    LedgerConfig { segment_bytes: 64 << 10, ..LedgerConfig::at(dir) }
+}
+
 pub fn open(dir: &std::path::Path) -> Ledger {
-    Ledger::open(LedgerConfig { segment_bytes: 64 << 10, ..LedgerConfig::at(dir) }).unwrap()
+    Ledger::open(config(dir)).unwrap()
 }
 
 pub fn message(msgid: &str) -> MessageKey {

@@ -78,15 +78,16 @@ impl Desk {
     pub(super) fn row_of(&self, posted: &Posted<'_>) -> Result<Row, Refusal> {
         let record = posted.record;
         let setl_id = posted.setl_id();
-        // Which of an erased record's payers were public funds nobody can tell any more.
-        let (correction_id, [fund, commercial]) = match posted.corrected {
-            None if record.is_erased() => (Arc::from(""), [None; 2]),
+        let correction_id = posted.corrected.map_or(Arc::from(""), |_| record.setl_id());
+        let [fund, commercial] = match posted.corrected {
+            // Which of its payers were public funds nobody can tell any more.
+            _ if record.is_erased() => [None; 2],
             None => {
                 let answer = stored::settlement_of(record).map_err(|error| {
                     tracing::error!(%error, sequence = record.sequence, "a stored answer cannot be read");
                     Refusal::Fault
                 })?;
-                (Arc::from(""), funds(&answer.unwrap_or_default())?.map(Some))
+                funds(&answer.unwrap_or_default())?.map(Some)
             }
             Some((sequence, version)) => {
                 let before = self.version(&setl_id, version.number.saturating_sub(1))?;
@@ -96,7 +97,7 @@ impl Desk {
                 })?;
                 let (new, old) = (funds(&decode(&version.answer)?)?, funds(&decode(&before.answer)?)?);
                 let difference = |place: usize| new[place].minus(old[place]).map_err(out_of_range);
-                (record.setl_id(), [Some(difference(0)?), Some(difference(1)?)])
+                [Some(difference(0)?), Some(difference(1)?)]
             }
         };
         let booked = |amount: Result<Money, Overflow>| amount.map(Some).map_err(out_of_range);

@@ -269,7 +269,9 @@ impl Desk {
                         outcome: BOOKED.to_owned(),
                         infno: request::stay_infno(kind).to_owned(),
                         state: desk.stay_state(&key, &message.mdtrt_id)?.to_owned(),
+                        receipt,
                         mdtrt_id,
+                        answer: message.receipt.answer.to_vec(),
                         ..Default::default()
                     });
                 }
@@ -284,9 +286,8 @@ impl Desk {
                 settlement: Some(decode(&message.receipt.answer)?),
                 state: state.to_owned(),
                 receipt,
-                correction: None,
-                hold_id: String::new(),
                 mdtrt_id,
+                ..Default::default()
             })
         })
         .await?

@@ -1,5 +1,5 @@
-//! What the bytes of an answer are: a settlement, what came of a reversal, a quote that binds, a correction, or nothing that
-//! this crate adds up.
+//! What the bytes of an answer are: a settlement, what came of a reversal, a quote that binds, a correction, a call of a stay,
+//! or nothing that this crate adds up.
 //!
 //! Told by the bytes themselves, so that nobody can have a settlement read as something else. Invariant: an answer that says
 //! it moved or promised money was added up.
@@ -14,6 +14,10 @@ const MIRROR: u64 = 2;
 /// Those of `bedside.v1.PreSettleResponse`.
 const QUOTE: u64 = 1;
 const HOLD_ID: u64 = 2;
+/// That of the answers to calls of a stay which says what was booked, and the last one before it.
+const STAY_BOOKING: u64 = 30;
+const STAY_ANSWER: u64 = 3;
+const CALLS_OF_STAY: [&str; 7] = ["2301", "2302", "2401", "2402", "2403", "2404", "2405"];
 /// The last stored field of `bedside.v1.CorrectSettlementResponse`; a settlement has its `setlinfo` behind it.
 const TOTALS: u64 = 6;
 
@@ -24,8 +28,12 @@ pub enum Answer {
     Settlement(Added),
     /// A reversal that took a settlement back: its negated mirror.
     Undone(Added),
-    /// A reversal of a call that moves nothing: of one that had not arrived and never will, of a hold, or of a stay's.
+    /// A reversal of a call that had not arrived and never will.
     Tombstone,
+    /// A reversal that took back a call that moves nothing: a hold, or a call of a stay.
+    TakenBack,
+    /// A call of a stay; it moves nothing yet.
+    Stay(StayBooking),
     /// A quote that binds; it moves nothing yet.
     Hold {
         /// Its `hold_id`.
@@ -37,11 +45,49 @@ pub enum Answer {
     Correction(Corrected),
 }
 
+/// What a call of a stay did, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StayBooking {
+    /// The transaction: 2301, 2302, 2401 to 2405.
+    pub infno: String,
+    /// The hospital.
+    pub fixmedins_code: String,
+    /// Its message.
+    pub msgid: String,
+    /// The stay.
+    pub mdtrt_id: String,
+    /// How many lines came in or went out; empty where there are none.
+    pub lines: String,
+    /// Their sum where they came in.
+    pub det_item_fee_sumamt: String,
+}
+
+impl StayBooking {
+    fn of(bytes: &[u8]) -> Result<StayBooking, AnswerError> {
+        let fields = Fields::of(bytes)?;
+        let text = |number| match fields.text(number)? {
+            text if text.chars().any(char::is_control) => Err(AnswerError::NotASettlement),
+            text => Ok(text.to_owned()),
+        };
+        if !CALLS_OF_STAY.contains(&fields.text(1)?) {
+            return Err(AnswerError::NotASettlement);
+        }
+        Ok(StayBooking {
+            infno: text(1)?,
+            fixmedins_code: text(2)?,
+            msgid: text(3)?,
+            mdtrt_id: text(4)?,
+            lines: text(5)?,
+            det_item_fee_sumamt: text(6)?,
+        })
+    }
+}
+
 impl Answer {
     /// Reads an answer and adds it up.
     ///
     /// # Errors
-    /// [`AnswerError::NotASettlement`] when it is none of them, and whatever does not come out.
+    /// [`AnswerError::NotASettlement`] when it is none of these, and whatever does not come out.
     pub fn of(bytes: &[u8]) -> Result<Answer, AnswerError> {
         let fields = Fields::of(bytes)?;
         let alone = fields.numbers().all(|number| number == OUTCOME || number == MIRROR);
@@ -50,9 +96,14 @@ impl Answer {
             let hold_id = fields.text(HOLD_ID)?.to_owned();
             return Ok(Answer::Hold { hold_id, quote: add_up(fields.one(QUOTE))? });
         }
+        let is_of_stay = fields.numbers().all(|number| number <= STAY_ANSWER || number == STAY_BOOKING);
+        if is_of_stay && once(STAY_BOOKING) {
+            return Ok(Answer::Stay(StayBooking::of(fields.one(STAY_BOOKING))?));
+        }
         // A settlement has its `setl_id` in this place, and a correction its own, which is never one of these words.
         match (fields.text(OUTCOME)?, fields.all(MIRROR).count()) {
             ("undone", 1) if alone => Ok(Answer::Undone(add_up(fields.one(MIRROR))?)),
+            ("undone", 0) if alone => Ok(Answer::TakenBack),
             ("tombstone", 0) if alone => Ok(Answer::Tombstone),
             ("" | "undone" | "tombstone", _) => Err(AnswerError::NotASettlement),
             _ if fields.numbers().all(|number| number <= TOTALS) => {
@@ -68,7 +119,7 @@ impl Answer {
             Answer::Settlement(added) | Answer::Undone(added) | Answer::Hold { quote: added, .. } => {
                 Some(added)
             }
-            Answer::Tombstone | Answer::Correction(_) => None,
+            Answer::Tombstone | Answer::TakenBack | Answer::Stay(_) | Answer::Correction(_) => None,
         }
     }
 }

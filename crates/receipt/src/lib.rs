@@ -15,7 +15,7 @@ mod note;
 mod receipt;
 mod settlement;
 
-pub use answer::Answer;
+pub use answer::{Answer, StayBooking};
 pub use checkpoint::Checkpoint;
 pub use correction::{Corrected, CorrectedVersion};
 pub use entry::{Entry, answer_hash};

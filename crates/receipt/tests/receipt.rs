@@ -184,13 +184,14 @@ fn what_a_reversal_answers_is_added_up_too() {
     let short = [message(&[(1, "undone")]), field(2, &answer("74.99"))].concat();
     assert!(matches!(Answer::of(&short), Err(AnswerError::Mismatch(_))));
     assert_eq!(Answer::of(&message(&[(1, "tombstone")])), Ok(Answer::Tombstone));
+    assert_eq!(Answer::of(&message(&[(1, "undone")])), Ok(Answer::TakenBack));
 
     // Money that would not be added up, and what nobody stores.
     let hidden = [message(&[(1, "tombstone")]), field(2, &settlement)].concat();
     let behind = [message(&[(1, "tombstone")]), settlement.clone()].concat();
     let twice = [undone.clone(), field(2, &settlement)].concat();
     let more = [undone, field(3, b"x")].concat();
-    for bytes in [hidden, twice, more, message(&[(1, "undone")]), Vec::new()] {
+    for bytes in [hidden, twice, more, message(&[(1, "reversed")]), Vec::new()] {
         assert_eq!(Answer::of(&bytes), Err(AnswerError::NotASettlement), "{bytes:?}");
     }
     // The last value counts, as everywhere in protobuf: this one is the settlement.
@@ -218,6 +219,42 @@ fn a_hold_and_a_settlement_are_not_taken_for_each_other() {
     // Behind the name of a hold a settlement is still a settlement.
     let behind = [message(&[(2, "H0000000000000007")]), quote].concat();
     assert!(matches!(Answer::of(&behind), Ok(Answer::Settlement(_))));
+}
+
+#[test]
+fn a_call_of_a_stay_and_a_settlement_are_not_taken_for_each_other() {
+    let texts = [(1, "2301"), (2, "H1"), (3, "m1"), (4, "V1"), (5, "2"), (6, "40.00")];
+    let booking: Vec<u8> = field(30, &message(&texts));
+    let warning = field(2, &message(&[(1, "x")]));
+    for before in [Vec::new(), field(1, &message(&[(1, "1")])), warning, message(&[(1, "V1")])] {
+        let Ok(Answer::Stay(stay)) = Answer::of(&[before, booking.clone()].concat()) else {
+            panic!("it is one")
+        };
+        assert_eq!(
+            [
+                &*stay.infno,
+                &stay.fixmedins_code,
+                &stay.msgid,
+                &stay.mdtrt_id,
+                &stay.lines,
+                &stay.det_item_fee_sumamt
+            ],
+            texts.map(|(_, text)| text)
+        );
+    }
+    // With it a settlement is a settlement, and one that is wrong stays wrong.
+    let behind = |settlement: &str| [answer(settlement), booking.clone()].concat();
+    assert!(matches!(Answer::of(&behind("75.00")), Ok(Answer::Settlement(_))));
+    assert!(matches!(Answer::of(&behind("74.99")), Err(AnswerError::Mismatch(_))));
+    // Two of them, another transaction, and what a terminal would obey.
+    let other = |place: usize, text| -> Vec<u8> {
+        let mut texts = texts;
+        texts[place].1 = text;
+        field(30, &message(&texts))
+    };
+    for bytes in [[booking.clone(), booking.clone()].concat(), other(0, "2304"), other(2, "\u{1b}[2J")] {
+        assert_eq!(Answer::of(&bytes), Err(AnswerError::NotASettlement), "{bytes:?}");
+    }
 }
 
 /// 100.00 borne 60.00 by a policy and 40.00 in cash, now 80.00 borne 30.00 and 50.00.

@@ -13,6 +13,16 @@ use crate::failure::Failure;
 /// The number of a line that is sent by mistake.
 const BY_MISTAKE: &str = "9999";
 
+/// The answer to a call, whose receipt was checked.
+macro_rules! proved {
+    ($auditor:expr, $answer:expr) => {{
+        let mut answer = $answer.into_inner();
+        let receipt = answer.receipt.take();
+        $auditor.check(&answer, receipt)?;
+        answer
+    }};
+}
+
 impl Ward {
     pub(super) async fn long_way(
         &mut self,
@@ -39,19 +49,20 @@ impl Ward {
             diseinfo: bill.diseinfo,
             preexinfo: bill.preexinfo,
         };
-        let mdtrt_id = client.admit(admission).await.map_err(failed)?.into_inner().mdtrt_id;
+        let mdtrt_id = proved!(self.auditor, client.admit(admission).await.map_err(failed)?).mdtrt_id;
         let (first, second) = bill.feedetail.split_at(bill.feedetail.len() / 2);
         let mistake =
             second.first().map(|line| v1::FeeDetail { feedetl_sn: BY_MISTAKE.to_owned(), ..line.clone() });
         let mut split = 0;
         for (step, rows) in [(61, first.to_vec()), (62, second.iter().cloned().chain(mistake).collect())] {
             let upload = v1::UploadFeesRequest { stay: stay(step), feedetail: rows };
-            split += client.upload_fees(upload).await.map_err(failed)?.into_inner().result.len();
+            let taken = client.upload_fees(upload).await.map_err(failed)?;
+            split += proved!(self.auditor, taken).result.len();
         }
         let withdrawn = v1::CancelFeesRequest { stay: stay(63), feedetl_sn: vec![BY_MISTAKE.to_owned()] };
-        client.cancel_fees(withdrawn).await.map_err(failed)?;
+        proved!(self.auditor, client.cancel_fees(withdrawn).await.map_err(failed)?);
         let left = v1::DischargeRequest { stay: stay(64), dscginfo: bill.dscginfo, diseinfo: Vec::new() };
-        client.discharge(left).await.map_err(failed)?;
+        proved!(self.auditor, client.discharge(left).await.map_err(failed)?);
         self.books.add_calls(5);
 
         let subject = stay(65).map(v1::pre_settle_request::Subject::Stay);
@@ -64,7 +75,7 @@ impl Ward {
             evtinfo: bill.evtinfo.clone(),
         };
         let v1::PreSettleResponse { settlement: quote, hold_id, .. } =
-            client.pre_settle(quote).await.map_err(failed)?.into_inner();
+            proved!(self.auditor, client.pre_settle(quote).await.map_err(failed)?);
         self.books.add_nothing_booked();
         self.books.expect_next(settlement(quote)?);
         let begun = Instant::now();
@@ -78,7 +89,9 @@ impl Ward {
         };
         let answer = client.settle(settle).await.map_err(failed)?;
         let elapsed = begun.elapsed();
-        let settled = settlement(answer.into_inner().settlement)?;
+        let answer = answer.into_inner();
+        let settled = settlement(answer.settlement)?;
+        self.auditor.check(&settled, answer.receipt)?;
         self.books.add(&settled)?;
         self.row(discharge.name(self.lang), &settled, elapsed)?;
         let lines = settled.lines.len();

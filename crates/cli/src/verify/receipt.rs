@@ -133,6 +133,19 @@ fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> ser
         Answer::Tombstone => "tombstone",
         Answer::Hold { .. } => "hold",
         Answer::Correction(_) => "correction",
+        Answer::TakenBack => "taken_back",
+        Answer::Stay(_) => "stay",
+    };
+    let stay = match answer {
+        Answer::Stay(booking) => Some(json!({
+            "infno": booking.infno,
+            "fixmedins_code": booking.fixmedins_code,
+            "msgid": booking.msgid,
+            "mdtrt_id": booking.mdtrt_id,
+            "lines": booking.lines,
+            "det_item_fee_sumamt": booking.det_item_fee_sumamt,
+        })),
+        _ => None,
     };
     let correction = match answer {
         Answer::Correction(corrected) => Some(json!({
@@ -166,6 +179,7 @@ fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> ser
         "kind": kind,
         "settlement": settlement,
         "correction": correction,
+        "stay": stay,
         "later": later.map(|later| json!({"records": later.tree.size.to_string(), "signed_at": later.time})),
     })
 }

@@ -265,11 +265,10 @@ pub(super) fn told(
     Ok(v1::QueryByMsgidResponse {
         outcome: BOOKED.to_owned(),
         infno: CALL.to_owned(),
-        settlement: None,
         state: BOOKED.to_owned(),
         receipt,
-        hold_id: String::new(),
         mdtrt_id: message.mdtrt_id.to_string(),
         correction: Some(decode(&message.receipt.answer)?),
+        ..Default::default()
     })
 }

@@ -157,9 +157,8 @@ pub(super) fn told(
         settlement: answer.settlement,
         state: state.to_owned(),
         receipt,
-        correction: None,
-        hold_id: String::new(),
         mdtrt_id: message.mdtrt_id.to_string(),
+        ..Default::default()
     })
 }
 
@@ -173,12 +172,9 @@ pub(super) fn told_of_tombstone(
     Ok(v1::QueryByMsgidResponse {
         outcome: REVERSED.to_owned(),
         infno: reversal.oinfno,
-        settlement: None,
         state: TOMBSTONE.to_owned(),
         receipt,
-        correction: None,
-        hold_id: String::new(),
-        mdtrt_id: String::new(),
+        ..Default::default()
     })
 }
 

@@ -21,7 +21,7 @@ use prost::Message;
 use tokio::sync::oneshot;
 
 pub(super) use self::draft::Draft;
-use super::{Desk, blocking, decode, now_ms};
+use super::{Desk, blocking, decode, now_ms, sendable};
 use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
 use crate::errors::Refusal;
@@ -47,16 +47,41 @@ impl Asked {
 }
 
 /// What a call comes to once it was held against the stay, and the version of it; none where none was asked for.
-struct Checked {
+struct Checked<A> {
     version: Option<u64>,
-    answer: Result<Vec<u8>, Refusal>,
+    answer: Result<A, Refusal>,
 }
 
 /// What the ledger made of a call.
-enum Outcome {
-    Done(Vec<u8>),
+enum Outcome<A> {
+    Done(A),
     Moved,
 }
+
+/// The answer to a call of a stay: what it booked is stored in it, and a receipt of that goes out beside it.
+trait StayAnswer: Message + Default + Clone + 'static {
+    fn booking(&mut self) -> &mut Option<v1::StayBooking>;
+    fn receipt(&mut self) -> &mut Option<v1::Receipt>;
+}
+
+macro_rules! stay_answers {
+    ($($answer:ident)*) => {$(
+        impl StayAnswer for v1::$answer {
+            fn booking(&mut self) -> &mut Option<v1::StayBooking> {
+                &mut self.booking
+            }
+
+            fn receipt(&mut self) -> &mut Option<v1::Receipt> {
+                &mut self.receipt
+            }
+        }
+    )*};
+}
+
+stay_answers!(
+    AdmitResponse UpdateAdmissionResponse CancelAdmissionResponse UploadFeesResponse StreamFeesResponse
+    CancelFeesResponse DischargeResponse CancelDischargeResponse
+);
 
 impl Desk {
     /// 2401: opens a stay.
@@ -68,10 +93,10 @@ impl Desk {
         let call = request::admit(&request).map_err(Refusal::Invalid)?;
         let asked = Asked::of(StayKind::Admit, call, canonical::admit_bytes(request));
         let answer = |assigned: &AssignedStay| {
-            Ok(v1::AdmitResponse { mdtrt_id: assigned.mdtrt_id.to_string() }.encode_to_vec())
+            Ok(v1::AdmitResponse { mdtrt_id: assigned.mdtrt_id.to_string(), ..Default::default() })
         };
         match self.commit(asked, None, deadline, answer).await? {
-            Outcome::Done(answer) => decode(&answer),
+            Outcome::Done(answer) => Ok(answer),
             Outcome::Moved => Err(Refusal::Busy),
         }
     }
@@ -86,10 +111,9 @@ impl Desk {
         let asked = Asked::of(StayKind::Update, call, canonical::stay_bytes(request.clone()));
         let check = move |draft: &mut Draft| {
             draft.update(&request);
-            request::so_far(&draft.so_far(OPEN_END)).map_err(Refusal::Invalid)?;
-            Ok(v1::UpdateAdmissionResponse {}.encode_to_vec())
+            request::so_far(&draft.so_far(OPEN_END)).map_err(Refusal::Invalid).map(drop)
         };
-        decode(&self.checked(asked, deadline, check).await?)
+        self.checked(asked, deadline, check).await
     }
 
     /// 2404: it never was.
@@ -100,7 +124,7 @@ impl Desk {
     ) -> Result<v1::CancelAdmissionResponse, Refusal> {
         let call = request::stay(request.stay.as_ref()).map_err(Refusal::Invalid)?;
         let asked = Asked::of(StayKind::CancelAdmission, call, canonical::stay_bytes(request));
-        self.unchecked(asked, deadline, &v1::CancelAdmissionResponse {}).await
+        self.unchecked(asked, deadline).await
     }
 
     /// 2302: lines are withdrawn.
@@ -112,7 +136,7 @@ impl Desk {
         let (call, numbers) = request::withdraw(&request).map_err(Refusal::Invalid)?;
         let lines = fees::named(numbers);
         let asked = Asked { lines, ..Asked::of(StayKind::FeesOut, call, canonical::stay_bytes(request)) };
-        self.unchecked(asked, deadline, &v1::CancelFeesResponse {}).await
+        self.unchecked(asked, deadline).await
     }
 
     /// 2402: the person has left. Everything that stands must fit between admission and discharge.
@@ -125,10 +149,9 @@ impl Desk {
         let asked = Asked::of(StayKind::Discharge, call, canonical::stay_bytes(request.clone()));
         let check = move |draft: &mut Draft| {
             draft.discharge(&request);
-            request::so_far(&draft.so_far("")).map_err(Refusal::Invalid)?;
-            Ok(v1::DischargeResponse {}.encode_to_vec())
+            request::so_far(&draft.so_far("")).map_err(Refusal::Invalid).map(drop)
         };
-        decode(&self.checked(asked, deadline, check).await?)
+        self.checked(asked, deadline, check).await
     }
 
     /// 2405: the person has not left.
@@ -139,61 +162,55 @@ impl Desk {
     ) -> Result<v1::CancelDischargeResponse, Refusal> {
         let call = request::stay(request.stay.as_ref()).map_err(Refusal::Invalid)?;
         let asked = Asked::of(StayKind::CancelDischarge, call, canonical::stay_bytes(request));
-        self.unchecked(asked, deadline, &v1::CancelDischargeResponse {}).await
+        self.unchecked(asked, deadline).await
     }
 
-    /// A call that is held against the table alone, and says nothing back.
-    async fn unchecked<M: Message + Default>(
-        &self,
-        asked: Asked,
-        deadline: Deadline,
-        answer: &M,
-    ) -> Result<M, Refusal> {
-        let answer = answer.encode_to_vec();
-        match self.commit(asked, None, deadline, move |_: &AssignedStay| Ok(answer.clone())).await? {
-            Outcome::Done(answer) => decode(&answer),
+    /// A call that is held against the table alone.
+    async fn unchecked<A: StayAnswer>(&self, asked: Asked, deadline: Deadline) -> Result<A, Refusal> {
+        match self.commit(asked, None, deadline, |_: &AssignedStay| Ok(A::default())).await? {
+            Outcome::Done(answer) => Ok(answer),
             Outcome::Moved => Err(Refusal::Busy),
         }
     }
 
     /// A call that is checked against the whole stay.
-    async fn checked(
+    async fn checked<A: StayAnswer>(
         &self,
         asked: Asked,
         deadline: Deadline,
-        check: impl Fn(&mut Draft) -> Result<Vec<u8>, Refusal> + Clone + Send + 'static,
-    ) -> Result<Vec<u8>, Refusal> {
+        check: impl Fn(&mut Draft) -> Result<(), Refusal> + Clone + Send + 'static,
+    ) -> Result<A, Refusal> {
         for _ in 0..TRIES {
             let (desk, call, check) = (self.clone(), asked.call.clone(), check.clone());
-            let checked = blocking(move || -> Result<Checked, Refusal> {
+            let checked = blocking(move || -> Result<Checked<A>, Refusal> {
                 let Some(stay) = desk.stay_of(&call)? else {
                     // The ledger refuses it; should the stay be there by then, it has moved.
-                    return Ok(Checked { version: Some(0), answer: Ok(Vec::new()) });
+                    return Ok(Checked { version: Some(0), answer: Ok(A::default()) });
                 };
-                let answer = Draft::of(&stay).and_then(|mut draft| check(&mut draft));
-                Ok(Checked { version: Some(stay.version), answer })
+                let checked = Draft::of(&stay).and_then(|mut draft| check(&mut draft));
+                Ok(Checked { version: Some(stay.version), answer: checked.map(|()| A::default()) })
             })
             .await??;
             let Checked { version, answer } = checked;
-            let outcome =
-                self.commit(asked.clone(), version, deadline, move |_: &AssignedStay| answer.clone()).await?;
-            if let Outcome::Done(answer) = outcome {
+            let decide = move |_: &AssignedStay| answer.clone();
+            if let Outcome::Done(answer) = self.commit(asked.clone(), version, deadline, decide).await? {
                 return Ok(answer);
             }
         }
         Err(Refusal::Busy)
     }
 
-    async fn commit(
+    async fn commit<A: StayAnswer>(
         &self,
         asked: Asked,
         version: Option<u64>,
         deadline: Deadline,
-        answer: impl Fn(&AssignedStay) -> Result<Vec<u8>, Refusal> + Send + 'static,
-    ) -> Result<Outcome, Refusal> {
+        answer: impl Fn(&AssignedStay) -> Result<A, Refusal> + Send + 'static,
+    ) -> Result<Outcome<A>, Refusal> {
         let Asked { kind, call, lines, sent } = asked;
+        let message = self.message_key(&call.envelope);
         let event = StayEvent {
-            message: self.message_key(&call.envelope),
+            message: message.clone(),
             person: self.person_key(&call.psn_no),
             mdtrt_id: call.mdtrt_id,
             kind,
@@ -202,17 +219,33 @@ impl Desk {
             booked_at_ms: now_ms(),
             request: sent.clone(),
         };
+        let (envelope, answer_bytes_max) = (call.envelope, self.answer_bytes_max);
         let decide = move |assigned: &AssignedStay| {
             if deadline.has_passed() {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
-            answer(assigned)
+            let mut answer = answer(assigned)?;
+            let booking = answer.booking().get_or_insert_default();
+            request::stay_infno(kind).clone_into(&mut booking.infno);
+            booking.fixmedins_code = envelope.fixmedins_code.to_string();
+            booking.msgid = envelope.msgid.to_string();
+            booking.mdtrt_id = assigned.mdtrt_id.to_string();
+            if matches!(kind, StayKind::FeesIn | StayKind::FeesOut) {
+                booking.lines = assigned.lines.to_string();
+            }
+            let answer = answer.encode_to_vec();
+            sendable(answer.len(), answer_bytes_max)?;
+            Ok(answer)
         };
         let (reply, committed) = oneshot::channel();
         let send = move |result: Result<Committed, StayError<Refusal>>| drop(reply.send(result));
         self.ledger.submit_stay(event, decide, send).map_err(|_| Refusal::Busy)?;
         match self.wait(committed, deadline).await? {
-            Ok(committed) => Ok(Outcome::Done(committed.receipt().answer.to_vec())),
+            Ok(committed) => {
+                let mut answer: A = decode(&committed.receipt().answer)?;
+                *answer.receipt() = self.receipt_for(&answer, message).await;
+                Ok(Outcome::Done(answer))
+            }
             Err(StayError::Moved) => Ok(Outcome::Moved),
             Err(error) => Err(self.stay_refusal(error, kind, &sent)),
         }

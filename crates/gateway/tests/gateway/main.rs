@@ -22,6 +22,7 @@ mod registers;
 mod reversal;
 mod stay_holds;
 mod stay_lifecycle;
+mod stay_receipts;
 mod stays;
 mod surroundings;
 mod whole_trips;

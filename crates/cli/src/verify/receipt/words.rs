@@ -5,7 +5,7 @@
 use bedside_claim::Lang;
 use bedside_receipt::{
     Added, Answer, AnswerError, Continued, Corrected, FileError, Mismatch, NotProved, NoteError, RollBack,
-    Sum,
+    StayBooking, Sum,
 };
 
 /// What an answer is.
@@ -36,6 +36,13 @@ pub(super) fn answer(answer: &Answer, lang: Lang) -> String {
                 }
             };
         }
+        Answer::TakenBack => {
+            return match lang {
+                Lang::Zh => "一份保留或住院报文的冲正，不涉及金额".to_owned(),
+                Lang::En => "the reversal of a hold or of a call of a stay, which moves no money,".to_owned(),
+            };
+        }
+        Answer::Stay(booking) => return stay(booking, lang),
     };
     let Added { setl_id, setl_time, init_setl_id, .. } = added;
     match (lang, init_setl_id.as_str()) {
@@ -43,6 +50,23 @@ pub(super) fn answer(answer: &Answer, lang: Lang) -> String {
         (Lang::Zh, of) => format!("结算 {setl_id}（{zh} {of}），{setl_time}"),
         (Lang::En, "") => format!("settlement {setl_id} of {setl_time}"),
         (Lang::En, of) => format!("settlement {setl_id} ({en} {of}) of {setl_time}"),
+    }
+}
+
+fn stay(booking: &StayBooking, lang: Lang) -> String {
+    let StayBooking { infno, fixmedins_code, msgid, mdtrt_id, lines, det_item_fee_sumamt } = booking;
+    let lines = match (lang, lines.as_str(), det_item_fee_sumamt.as_str()) {
+        (_, "", _) => String::new(),
+        (Lang::Zh, lines, "") => format!("，明细 {lines} 条"),
+        (Lang::Zh, lines, sum) => format!("，明细 {lines} 条、合计 {sum} 元"),
+        (Lang::En, lines, "") => format!(", {lines} lines"),
+        (Lang::En, lines, sum) => format!(", {lines} lines of {sum} yuan together"),
+    };
+    match lang {
+        Lang::Zh => format!("就诊 {mdtrt_id} 的 {infno}（医院 {fixmedins_code}，报文 {msgid}{lines}）"),
+        Lang::En => {
+            format!("call {infno} of stay {mdtrt_id} at hospital {fixmedins_code} (message {msgid}{lines})")
+        }
     }
 }
 
@@ -153,5 +177,33 @@ pub(super) fn not_continued(continued: &Continued, from: u64, to: u64, lang: Lan
         (Continued::OtherOrder, Lang::En) => {
             "the receipt of --later was signed before the other: give them in the other order".to_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_of_a_stay_is_told_in_both_languages() {
+        let booking = StayBooking {
+            infno: "2301".to_owned(),
+            fixmedins_code: "H1".to_owned(),
+            msgid: "m1".to_owned(),
+            mdtrt_id: "V1".to_owned(),
+            lines: "3".to_owned(),
+            det_item_fee_sumamt: "100.00".to_owned(),
+        };
+        let told = |booking: &StayBooking, lang| answer(&Answer::Stay(booking.clone()), lang);
+        assert_eq!(
+            told(&booking, Lang::Zh),
+            "就诊 V1 的 2301（医院 H1，报文 m1，明细 3 条、合计 100.00 元）"
+        );
+        assert_eq!(
+            told(&booking, Lang::En),
+            "call 2301 of stay V1 at hospital H1 (message m1, 3 lines of 100.00 yuan together)"
+        );
+        let bare = StayBooking { lines: String::new(), det_item_fee_sumamt: String::new(), ..booking };
+        assert_eq!(told(&bare, Lang::En), "call 2301 of stay V1 at hospital H1 (message m1)");
     }
 }

@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use bedside_adjudication::split_lines;
 use bedside_claim::bill::LINES_MAX;
-use bedside_claim::{Claim, LineSplit};
+use bedside_claim::{Claim, LineSplit, Money};
 use bedside_ledger::{AssignedStay, StayKind, StayLine, StayLines, StayRefusal};
 use bedside_policy::Unresolved;
-use prost::Message;
 
-use super::{Asked, Checked, Desk, Draft, Outcome, TRIES};
+use super::{Asked, Checked, Desk, Draft, Outcome, StayAnswer, TRIES};
 use crate::answer;
 use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
-use crate::desk::{blocking, decode, sendable};
+use crate::desk::blocking;
 use crate::errors::Refusal;
 use crate::invalid::Phrase;
 use crate::request::{self, OPEN_END, Withdrawn};
@@ -22,13 +21,6 @@ use crate::v1;
 
 /// Sentences of an answer; what lies beyond is counted.
 const WARNINGS_MAX: usize = 50;
-
-/// Whether the split of each line is answered and stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    EachLine,
-    InSum,
-}
 
 /// The lines that a withdrawal names.
 pub(super) fn named(withdrawn: Withdrawn) -> StayLines {
@@ -48,7 +40,8 @@ impl Desk {
         request: v1::UploadFeesRequest,
         deadline: Deadline,
     ) -> Result<v1::UploadFeesResponse, Refusal> {
-        let answer = self.fees_in(request, Told::EachLine, deadline).await?;
+        let say = |result, warnings| v1::UploadFeesResponse { result, warnings, ..Default::default() };
+        let answer = self.fees_in(request, say, deadline).await?;
         // The same lines came as a stream before, whose answer says nothing of each.
         if answer.result.is_empty() { Err(Refusal::Conflict(Difference::default())) } else { Ok(answer) }
     }
@@ -59,20 +52,22 @@ impl Desk {
         request: v1::UploadFeesRequest,
         deadline: Deadline,
     ) -> Result<v1::StreamFeesResponse, Refusal> {
-        let lines = request.feedetail.len();
-        let answer = self.fees_in(request, Told::InSum, deadline).await?;
-        if !answer.result.is_empty() {
-            return Err(Refusal::Conflict(Difference::default()));
-        }
-        Ok(v1::StreamFeesResponse { lines: lines.to_string(), warnings: answer.warnings })
+        let say = |result: Vec<v1::LineSettlement>, warnings| {
+            let lines = result.len().to_string();
+            v1::StreamFeesResponse { lines, warnings, ..Default::default() }
+        };
+        let answer = self.fees_in(request, say, deadline).await?;
+        // The same lines came in one batch before.
+        if answer.lines.is_empty() { Err(Refusal::Conflict(Difference::default())) } else { Ok(answer) }
     }
 
-    async fn fees_in(
+    /// Takes lines in; `say` makes the answer of what became of each, and of the warnings.
+    async fn fees_in<A: StayAnswer>(
         &self,
         request: v1::UploadFeesRequest,
-        told: Told,
+        say: fn(Vec<v1::LineSettlement>, Vec<v1::Text>) -> A,
         deadline: Deadline,
-    ) -> Result<v1::UploadFeesResponse, Refusal> {
+    ) -> Result<A, Refusal> {
         let request = Arc::new(request);
         let asked = {
             let request = Arc::clone(&request);
@@ -87,27 +82,32 @@ impl Desk {
         };
         for _ in 0..TRIES {
             let (desk, call, request) = (self.clone(), asked.call.clone(), Arc::clone(&request));
-            let Checked { version, answer } = blocking(move || -> Result<Checked, Refusal> {
+            let Checked { version, answer } = blocking(move || -> Result<Checked<A>, Refusal> {
                 // Only what refunds an earlier line depends on what else comes and goes; dates are checked again at discharge.
                 let charges = earlier_charges(&request.feedetail);
                 let Some(stay) = desk.stay_around(&call, &charges)? else {
-                    return Ok(Checked { version: Some(0), answer: Ok(Vec::new()) });
+                    return Ok(Checked { version: Some(0), answer: Ok(A::default()) });
                 };
                 let answer =
-                    Draft::of(&stay).and_then(|draft| desk.taken_in(&draft, &request.feedetail, told));
+                    Draft::of(&stay).and_then(|draft| desk.taken_in(&draft, &request.feedetail, say));
                 Ok(Checked { version: (!charges.is_empty()).then_some(stay.version), answer })
             })
             .await??;
             let decide = move |_: &AssignedStay| answer.clone();
             if let Outcome::Done(answer) = self.commit(asked.clone(), version, deadline, decide).await? {
-                return decode(&answer);
+                return Ok(answer);
             }
         }
         Err(Refusal::Busy)
     }
 
     /// The answer to lines that come in, once they fit the stay.
-    fn taken_in(&self, draft: &Draft, rows: &[v1::FeeDetail], told: Told) -> Result<Vec<u8>, Refusal> {
+    fn taken_in<A: StayAnswer>(
+        &self,
+        draft: &Draft,
+        rows: &[v1::FeeDetail],
+        say: fn(Vec<v1::LineSettlement>, Vec<v1::Text>) -> A,
+    ) -> Result<A, Refusal> {
         let mut lines = rows.to_vec();
         lines.extend(refunded_with(draft, rows));
         if lines.len() > LINES_MAX {
@@ -137,9 +137,14 @@ impl Desk {
             })
             .collect();
         warnings.extend(warnings_of(&claim, splits.as_deref().unwrap_or_default(), rows.len()));
-        let result = if told == Told::EachLine { result } else { Vec::new() };
-        let answer = v1::UploadFeesResponse { result, warnings }.encode_to_vec();
-        sendable(answer.len(), self.answer_bytes_max)?;
+        let sum = Money::sum(claim.bill.lines()[..rows.len()].iter().map(|line| line.det_item_fee_sumamt));
+        // The lines were read as a part of a bill, which has a sum.
+        let sum = sum.map_err(|error| {
+            tracing::error!(%error, "lines of a stay were not summed");
+            Refusal::Fault
+        })?;
+        let mut answer = say(result, warnings);
+        answer.booking().get_or_insert_default().det_item_fee_sumamt = sum.to_string();
         Ok(answer)
     }
 }

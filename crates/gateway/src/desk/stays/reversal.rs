@@ -21,8 +21,9 @@ impl Desk {
         sent: Vec<u8>,
         deadline: Deadline,
     ) -> Result<v1::ReverseResponse, Refusal> {
+        let message = self.message_key(&reversal.envelope);
         let event = ReverseEvent {
-            message: self.message_key(&reversal.envelope),
+            message: message.clone(),
             person: self.person_key(&reversal.psn_no),
             omsgid: Arc::clone(&reversal.omsgid),
             okind: MessageKind::Stay(kind),
@@ -45,6 +46,8 @@ impl Desk {
         self.ledger.submit_reverse_stay(event, decide, send).map_err(|_| Refusal::Busy)?;
         let committed = self.wait(answer, deadline).await?;
         let committed = committed.map_err(|error| self.reverse_refusal(error, &sent))?;
-        decode(&committed.receipt().answer)
+        let answer: v1::ReverseResponse = decode(&committed.receipt().answer)?;
+        let receipt = self.receipt_for(&answer, message).await;
+        Ok(v1::ReverseResponse { receipt, ..answer })
     }
 }

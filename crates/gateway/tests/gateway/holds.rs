@@ -12,6 +12,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use crate::base::edited;
+use crate::corrections::with_bill;
 use crate::house::{House, info, reason};
 use crate::receipts::file;
 
@@ -354,6 +355,33 @@ async fn a_hold_must_end_ahead_and_not_too_far() {
     house.settle(here.bill("M1")).await.unwrap();
     let settled = pre_settle(&mut house, here.bill("H2"), ahead(60)).await.unwrap_err();
     assert_eq!(reason(&settled), "ALREADY_SETTLED");
+    house.close().await;
+}
+
+/// Of 1,000 insured 400 are paid and 600 promised. The bill was of 800: a correction is what a replay makes of the right facts,
+/// so it takes 400 of what was promised, and the hold is told so when it is to be kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_does_not_see_what_was_promised() {
+    let mut house = House::open().await;
+    let first = house.settle(Stay::of(HERE, "P", "V1", 400).bill("M1")).await.unwrap();
+    let there = Stay::of(THERE, "P", "V2", 900);
+    let (quoted, hold_id) = hold(&mut house, &there, "H2").await;
+    assert_eq!((pays(&first), pays(&quoted)), ("400.00", "600.00"));
+    let right = with_bill("K1", &first, Stay::of(HERE, "P", "V1", 800).bill("M1"));
+    house.client.correct_settlement(right).await.unwrap();
+    assert_eq!(pays(&house.get(&first.setl_id, "P").await.unwrap().settlement.unwrap()), "800.00");
+
+    let changed = house.settle(there.within("M2", &hold_id)).await.unwrap_err();
+    assert_eq!(reason(&changed), "HOLD_INPUT_CHANGED");
+    let told = info(&changed).metadata;
+    assert_eq!(
+        [&told["input"], &told["quoted"], &told["now"]].map(String::as_str),
+        ["accumulator.demo/accident-medical medical paid", "400.00", "800.00"]
+    );
+    assert_eq!(state(&mut house, THERE, "H2").await, "held");
+    // Without the hold the visit is settled from what is left.
+    assert_eq!(pays(&house.settle(there.bill("M2")).await.unwrap()), "200.00");
+    house.ledger.verify().unwrap();
     house.close().await;
 }
 

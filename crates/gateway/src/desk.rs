@@ -4,11 +4,13 @@
 //! stand, so that two bills of one person never see the same state. Nobody's leaving cancels a commit: the answer is
 //! stored, and the same message gets it. It must not know tonic beyond the refusals it returns.
 
+mod cancellation;
 mod clearing;
 mod correction;
 mod fees;
 mod holds;
 mod periods;
+mod queries;
 mod receipts;
 mod reconciliation;
 mod registers;
@@ -19,11 +21,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bedside_adjudication::adjudicate;
-use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Overflow, Settlement, Term};
+use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Overflow, Settlement};
 use bedside_ledger::{
-    Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Health, Ledger, MessageKey,
-    MessageKind, PersonKey, Posting, ReadError, SETTLEMENT_LINES_MAX, Seen, SettleError, SettleEvent, Status,
-    TooLarge,
+    Assigned, Committed, Decision, Health, Ledger, MessageKey, MessageKind, PersonKey, Posting, ReadError,
+    SETTLEMENT_LINES_MAX, Seen, SettleError, SettleEvent, TooLarge,
 };
 use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
@@ -37,7 +38,7 @@ use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
 use crate::errors::Refusal;
 use crate::notary::Notary;
-use crate::request::{self, Cancellation, Envelope};
+use crate::request::{self, Envelope};
 use crate::v1;
 
 /// Bills with more lines are converted on a thread that may block, so that they hold up no other call.
@@ -205,173 +206,6 @@ impl Desk {
         Ok((settlement, message))
     }
 
-    /// Books the mirror of a settlement, or returns what was booked under the `msgid`.
-    pub(crate) async fn cancel(
-        &self,
-        request: v1::CancelSettlementRequest,
-        deadline: Deadline,
-    ) -> Result<v1::CancelSettlementResponse, Refusal> {
-        let cancellation = request::cancel(&request).map_err(Refusal::Invalid)?;
-        let answer_bytes_max = self.answer_bytes_max;
-        let sent = canonical::cancel_bytes(request);
-        let message = self.message_key(&cancellation.envelope);
-        let event = CancelEvent {
-            message: message.clone(),
-            person: self.person_key(&cancellation.psn_no),
-            setl_id: Arc::clone(&cancellation.setl_id),
-            booked_at_ms: now_ms(),
-            request: sent.clone(),
-        };
-        let decide = move |original: &BookedSettlement, assigned: &Assigned| {
-            if deadline.has_passed() {
-                return Err(Refusal::DeadlineBeforeCommit);
-            }
-            mirror(&cancellation, original, assigned, answer_bytes_max)
-        };
-        let (reply, answer) = oneshot::channel();
-        let send = move |result| drop(reply.send(result));
-        self.ledger.submit_cancel(event, decide, send).map_err(|_| Refusal::Busy)?;
-        let committed = self.wait(answer, deadline).await?;
-        let settlement =
-            committed.map_err(|error| self.cancel_refusal(error, &sent)).and_then(stored_answer)?;
-        let receipt = self.receipt_for(&settlement, message).await;
-        Ok(v1::CancelSettlementResponse { settlement: Some(settlement), receipt })
-    }
-
-    /// What became of a call.
-    pub(crate) async fn query(
-        &self,
-        request: v1::QueryByMsgidRequest,
-    ) -> Result<v1::QueryByMsgidResponse, Refusal> {
-        let (envelope, known_tree_size) = request::query(&request).map_err(Refusal::Invalid)?;
-        let desk = self.clone();
-        blocking(move || {
-            let key = desk.message_key(&envelope);
-            let unknown = || v1::QueryByMsgidResponse { outcome: "unknown".to_owned(), ..Default::default() };
-            let Some(message) = desk.ledger.message(&key).map_err(|error| desk.read_refusal(&error))? else {
-                return Ok(unknown());
-            };
-            if message.is_erased && message.kind != MessageKind::Tombstone {
-                return Ok(reversal::told_of_erased(&message));
-            }
-            let receipt = desk.receipt(message.receipt.answer.len(), &key, known_tree_size);
-            let mdtrt_id = message.mdtrt_id.to_string();
-            let (infno, state) = match message.kind {
-                MessageKind::Settle => {
-                    let booked = desk.booked(&message.receipt.setl_id)?;
-                    ("2304", booked.as_ref().map_or(BOOKED, state))
-                }
-                MessageKind::Cancel => ("2305", CANCELLED),
-                MessageKind::Reverse => return reversal::told(&message, receipt),
-                MessageKind::Tombstone => return reversal::told_of_tombstone(&message, receipt),
-                MessageKind::Stay(kind) => {
-                    return Ok(v1::QueryByMsgidResponse {
-                        outcome: BOOKED.to_owned(),
-                        infno: request::stay_infno(kind).to_owned(),
-                        state: desk.stay_state(&key, &message.mdtrt_id)?.to_owned(),
-                        receipt,
-                        mdtrt_id,
-                        answer: message.receipt.answer.to_vec(),
-                        ..Default::default()
-                    });
-                }
-                MessageKind::Hold => return desk.told_of_hold(&message, receipt),
-                MessageKind::Correct => return correction::told(&message, receipt),
-                // Its key has no hospital, so no hospital's question finds it.
-                MessageKind::Register => return Ok(unknown()),
-            };
-            Ok(v1::QueryByMsgidResponse {
-                outcome: "booked".to_owned(),
-                infno: infno.to_owned(),
-                settlement: Some(decode(&message.receipt.answer)?),
-                state: state.to_owned(),
-                receipt,
-                mdtrt_id,
-                ..Default::default()
-            })
-        })
-        .await?
-    }
-
-    /// A settlement of the person who asks; one of somebody else is not found.
-    pub(crate) async fn get_settlement(
-        &self,
-        request: v1::GetSettlementRequest,
-    ) -> Result<v1::GetSettlementResponse, Refusal> {
-        let version = request::get_settlement(&request).map_err(Refusal::Invalid)?;
-        let desk = self.clone();
-        blocking(move || {
-            let booked = match version {
-                None => desk.booked(&request.setl_id)?,
-                Some(version) => desk.version(&request.setl_id, version)?,
-            };
-            let booked = booked.ok_or(Refusal::NotFound)?;
-            let settlement = decode(&booked.answer)?;
-            let asked = |field: &str, own: &str| field.is_empty() || field == own;
-            let own = *booked.person.psn_no == *request.psn_no
-                && asked(&request.mdtrt_id, &booked.mdtrt_id)
-                && asked(&request.fixmedins_code, &booked.message.fixmedins_code);
-            if !own {
-                return Err(Refusal::NotFound);
-            }
-            let cancelled_by = match &booked.status {
-                Status::Booked => String::new(),
-                Status::Cancelled { by, .. } | Status::Reversed { by, .. } => by.to_string(),
-            };
-            // A version that a correction made stands in the correction's record, which this receipt does not prove.
-            let receipt = match booked.correction {
-                None => desk.receipt(booked.answer.len(), &booked.message, None),
-                Some(_) => None,
-            };
-            Ok(v1::GetSettlementResponse {
-                settlement: Some(settlement),
-                // Of the settlement: an old version of a corrected one says so too.
-                state: match version {
-                    None => state(&booked).to_owned(),
-                    Some(_) => desk.booked(&request.setl_id)?.as_ref().map_or(BOOKED, state).to_owned(),
-                },
-                cancelled_by,
-                receipt,
-                version: booked.version.to_string(),
-                corrected_by: booked.correction.as_deref().unwrap_or_default().to_owned(),
-            })
-        })
-        .await?
-    }
-
-    /// What a person has used up.
-    pub(crate) async fn accumulators(
-        &self,
-        request: v1::GetAccumulatorsRequest,
-    ) -> Result<v1::GetAccumulatorsResponse, Refusal> {
-        let year = request::get_accumulators(&request).map_err(Refusal::Invalid)?;
-        let desk = self.clone();
-        blocking(move || {
-            let person = desk.person_key(&request.psn_no);
-            let family_no = Some(request.family_no.as_str()).filter(|family_no| !family_no.is_empty());
-            let accumulators = desk.with_family(&person, family_no)?;
-            let of_year =
-                accumulators.iter().filter(|(key, _)| year.is_none_or(|year| key.term == Term::Year(year)));
-            let accumulators = of_year
-                .map(|(key, value)| {
-                    let (benefit_year, term) = answer::term(&key.term);
-                    v1::Accumulator {
-                        benefit_year,
-                        pack_id: key.pack.to_string(),
-                        benefit_id: key.benefit.to_string(),
-                        measure: key.measure.name().to_owned(),
-                        cum: value.to_string(),
-                        owner: answer::owner(&key.owner).to_owned(),
-                        term,
-                        subject: key.subject.to_string(),
-                    }
-                })
-                .collect();
-            Ok(v1::GetAccumulatorsResponse { accumulators })
-        })
-        .await?
-    }
-
     fn read(&self, mut request: v1::SettleBillRequest) -> Result<Read, Box<Unread>> {
         let completed = self.complete(&mut request);
         let (taken, sent) = match completed {
@@ -413,16 +247,6 @@ impl Desk {
             _ => Err(refusal),
         })
         .await?
-    }
-
-    fn booked(&self, setl_id: &str) -> Result<Option<BookedSettlement>, Refusal> {
-        self.ledger.settlement(&self.tenant, setl_id).map_err(|error| self.read_refusal(&error))
-    }
-
-    /// One version of a settlement.
-    fn version(&self, setl_id: &str, version: u32) -> Result<Option<BookedSettlement>, Refusal> {
-        let found = self.ledger.settlement_version(&self.tenant, setl_id, version);
-        found.map_err(|error| self.read_refusal(&error))
     }
 
     /// Waits for the committer; past the deadline the outcome is unknown to the caller, though not to the ledger. A
@@ -480,40 +304,6 @@ impl Desk {
                 Refusal::Fault
             }
         }
-    }
-
-    fn cancel_refusal(&self, error: CancelError<Refusal>, sent: &[u8]) -> Refusal {
-        match error {
-            CancelError::Refused(refusal) => refusal,
-            CancelError::Conflict { stored_kind, stored_request } => {
-                let difference = match stored_kind {
-                    MessageKind::Cancel => Difference::of_cancel(&stored_request, sent),
-                    _ => None,
-                };
-                Refusal::Conflict(difference.unwrap_or_default())
-            }
-            CancelError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
-            CancelError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
-            CancelError::NotFound => Refusal::NotFound,
-            CancelError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
-            CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
-            CancelError::DiskFull => Refusal::DiskNearlyFull,
-            CancelError::Stopped => self.stop(),
-            CancelError::TooLarge(error) => too_large(error),
-            CancelError::Unreadable(_) | CancelError::Panicked => {
-                tracing::error!(%error, "the ledger did not book a cancellation");
-                Refusal::Fault
-            }
-        }
-    }
-
-    /// The person's accumulators, and those that the family shares.
-    fn with_family(&self, person: &PersonKey, family_no: Option<&str>) -> Result<Accumulators, Refusal> {
-        let read = match family_no {
-            None => self.ledger.accumulators(person),
-            Some(family_no) => self.ledger.accumulators_with_family(person, family_no),
-        };
-        read.map_err(|error| self.read_refusal(&error))
     }
 
     fn read_refusal(&self, error: &ReadError) -> Refusal {
@@ -627,34 +417,6 @@ fn sendable(settlement_bytes: usize, answer_bytes_max: usize) -> Result<(), Refu
     Ok(())
 }
 
-/// The mirror of a settlement; one of another visit or hospital is not found.
-fn mirror(
-    cancellation: &Cancellation,
-    original: &BookedSettlement,
-    assigned: &Assigned,
-    answer_bytes_max: usize,
-) -> Result<Vec<u8>, Refusal> {
-    let own = original.mdtrt_id == cancellation.mdtrt_id
-        && original.message.fixmedins_code == cancellation.envelope.fixmedins_code;
-    if !own {
-        return Err(Refusal::NotFound);
-    }
-    let settlement = decode(&original.answer)?;
-    let identities = match &cancellation.national {
-        Some(national) => national.negates(&settlement).map_err(Refusal::Invalid)?,
-        None => Vec::new(),
-    };
-    let booking = Booking { setl_id: &assigned.setl_id, booked_at_ms: assigned.booked_at_ms };
-    let mut mirror = answer::mirror(&settlement, &cancellation.envelope.msgid, booking).map_err(|error| {
-        tracing::error!(%error, setl_id = %original.setl_id, "a stored answer has no mirror");
-        Refusal::Fault
-    })?;
-    mirror.identities_checked = identities.iter().map(ToString::to_string).collect();
-    let mirror = mirror.encode_to_vec();
-    sendable(mirror.len(), answer_bytes_max)?;
-    Ok(mirror)
-}
-
 fn stored_answer(committed: Committed) -> Result<v1::Settlement, Refusal> {
     decode(&committed.receipt().answer)
 }
@@ -664,16 +426,6 @@ fn decode<M: Message + Default>(answer: &[u8]) -> Result<M, Refusal> {
         tracing::error!(%error, "what is stored cannot be read");
         Refusal::Fault
     })
-}
-
-/// Where a settlement stands, told of its newest version.
-fn state(newest: &BookedSettlement) -> &'static str {
-    match newest.status {
-        Status::Booked if newest.version > 1 => CORRECTED,
-        Status::Booked => BOOKED,
-        Status::Cancelled { .. } => CANCELLED,
-        Status::Reversed { .. } => REVERSED,
-    }
 }
 
 /// Faults speak of lines and sums, never of the person, so that they may be logged.

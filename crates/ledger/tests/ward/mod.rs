@@ -219,6 +219,9 @@ pub enum Told {
     Copied,
 }
 
+/// Set where the player makes no backup, which makes the names beside it durable too.
+pub const NO_BACKUP: &str = "WARD_NO_BACKUP";
+
 /// Where the player's backup goes.
 pub fn copy_of(dir: &Path) -> PathBuf {
     dir.with_extension("copy")
@@ -259,7 +262,7 @@ fn play_sessions(dir: &Path, tell: &mut dyn FnMut(Told)) -> Result<(), String> {
                 return Err(still_stopped(&ledger, error));
             }
         }
-        if number == 1 {
+        if number == 1 && std::env::var_os(NO_BACKUP).is_none() {
             back_up(dir, tell)?;
         }
     }

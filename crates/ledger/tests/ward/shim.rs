@@ -93,10 +93,19 @@ fn check_copy(dir: &Path, said: &str) -> Result<(), String> {
 /// # Errors
 /// What does not hold, with the fault.
 pub fn run(fault: &Fault) -> Result<Run, String> {
+    run_by(|_| {}, fault)
+}
+
+/// The same with a player that is prepared.
+///
+/// # Errors
+/// What does not hold, with the fault.
+pub fn run_by(prepare: impl Fn(&mut Command), fault: &Fault) -> Result<Run, String> {
     let work = memory();
     let (dir, report) = (work.path().join("under/ledger"), work.path().join("report"));
     std::fs::create_dir(work.path().join("under")).unwrap();
     let mut player = child_in(&dir, "play");
+    prepare(&mut player);
     planned(&mut player, &dir, fault.at, fault.kind, fault.power, &report);
     let Ended { said, hung } = ended(&mut player);
     let told = |what: String| format!("{what}\n  with {fault:?}\n  the player said: {said}");

@@ -7,6 +7,8 @@ mod balance;
 mod erase;
 mod export;
 mod life;
+mod names;
+mod statement;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -26,7 +28,6 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::format::{LangArgument, OutputFormat, hex, print};
-use crate::statement::{self, Form, Language};
 use crate::verify::receipt;
 
 /// What `ledger` takes.
@@ -43,11 +44,11 @@ enum Command {
         after_help = "Reads only, also while the ledger serves. A record names a person. docs/progress.md has the twelve nodes of a claim.\n\nExamples:\n  bedside ledger show --data ./ledger\n  bedside ledger show --data ./ledger V-2026-0001\n  bedside ledger show --data ./ledger S0000000000000042 --lang en\n  bedside ledger show --data ./ledger --sequence 42"
     )]
     Show(ShowArguments),
-    /// Prints the statement of a booked settlement, or of what undoes one.
+    /// Prints the statement of a booked settlement as its newest version says, or of what undoes one.
     #[command(
-        after_help = "Reads only, also while the ledger serves.\n\nExamples:\n  bedside ledger statement --data ./ledger S0000000000000042\n  bedside ledger statement --data ./ledger S0000000000000042 --format html > statement.html"
+        after_help = "Reads only, also while the ledger serves. A correction makes a new version; the earlier ones stay.\n\nExamples:\n  bedside ledger statement --data ./ledger S0000000000000042\n  bedside ledger statement --data ./ledger S0000000000000042 --version 1\n  bedside ledger statement --data ./ledger S0000000000000042 --format html > statement.html"
     )]
-    Statement(StatementArguments),
+    Statement(statement::StatementArguments),
     /// Adds up the postings of a period: the trial balance, and what each payer owes each hospital.
     #[command(
         after_help = "Reads only, also while the ledger serves. A booking counts on its day in China Standard Time; cancellations, reversals and corrections on theirs.\n\nExamples:\n  bedside ledger balance --data ./ledger\n  bedside ledger balance --data ./ledger --from 2026-03-01 --to 2026-03-31 --format json"
@@ -107,6 +108,9 @@ struct ShowArguments {
     /// The hospital (`fixmedins_code`) of the claim, where several have one of that name.
     #[arg(long, value_name = "CODE", requires = "claim")]
     hospital: Option<String>,
+    /// The tenant of the claim, where several have one of that name.
+    #[arg(long, requires = "claim")]
+    tenant: Option<String>,
     /// Show this record.
     #[arg(long, value_name = "NUMBER", conflicts_with = "claim")]
     sequence: Option<u64>,
@@ -132,20 +136,6 @@ struct BalanceArguments {
     lang: LangArgument,
     #[command(flatten)]
     format: FormatArgument,
-}
-
-#[derive(Debug, Args)]
-struct StatementArguments {
-    #[command(flatten)]
-    data: DataArgument,
-    /// The settlement.
-    setl_id: String,
-    /// What to make of it.
-    #[arg(long, value_enum, default_value_t = Form::Text)]
-    format: Form,
-    /// The language of the statement.
-    #[arg(long, value_enum, default_value_t = Language::Zh)]
-    lang: Language,
 }
 
 #[derive(Debug, Args)]
@@ -229,16 +219,13 @@ pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
     match &arguments.command {
         Command::Show(arguments) => show(arguments),
         Command::Balance(BalanceArguments { data, from, to, lang, format }) => {
-            let balance = balance::of_period(&data.data, answer::days(*from, *to))?;
+            let sheet = balance::of_period(&data.data, answer::days(*from, *to))?;
             match format.format {
-                OutputFormat::Text => print(&balance::text(&balance, (*lang).into())?),
-                OutputFormat::Json => print(&format!("{}\n", balance::json(&balance)?)),
+                OutputFormat::Text => print(&sheet.text((*lang).into())?),
+                OutputFormat::Json => print(&format!("{}\n", sheet.json()?)),
             }
         }
-        Command::Statement(StatementArguments { data, setl_id, format, lang }) => {
-            let settlement = life::statement_of(&data.data, setl_id)?;
-            print(&statement::in_form(&[settlement], *format, *lang)?)
-        }
+        Command::Statement(arguments) => statement::run(arguments),
         Command::Verify(arguments) => verify(arguments),
         Command::Backup(BackupArguments { data, to, format }) => {
             let bar = Bar::new("copied");
@@ -254,7 +241,8 @@ pub(crate) fn run(arguments: &LedgerArguments) -> Result<(), Failure> {
 
 fn show(arguments: &ShowArguments) -> Result<(), Failure> {
     if let Some(claim) = &arguments.claim {
-        let life = life::of_claim(&arguments.data.data, claim, arguments.hospital.as_deref())?;
+        let (hospital, tenant) = (arguments.hospital.as_deref(), arguments.tenant.as_deref());
+        let life = life::of_claim(&arguments.data.data, &life::Asked { claim, hospital, tenant })?;
         return match arguments.format.format {
             OutputFormat::Text => print(&life.text(arguments.lang.into())?),
             OutputFormat::Json => print(&format!("{}\n", life.json()?)),

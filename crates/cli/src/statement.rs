@@ -10,6 +10,7 @@ mod trace;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use bedside_claim::{FeeCategory, Lang, Money, Overflow, PayerKind};
 use bedside_gateway::{to_json, v1};
@@ -49,6 +50,70 @@ pub(crate) fn in_form(
                 [document] => format!("{document}\n"),
                 documents => format!("[{}]\n", documents.join(",\n")),
             })
+        }
+    }
+}
+
+/// Which version of a booked settlement a statement is of.
+#[derive(Debug, Clone)]
+pub(crate) struct Edition {
+    /// From 1.
+    pub(crate) number: u32,
+    /// How many there are.
+    pub(crate) versions: u32,
+    /// The correction that made this one; nothing for the first.
+    pub(crate) made_by: Option<Arc<str>>,
+    /// What took the settlement back.
+    pub(crate) undone_by: Option<Arc<str>>,
+}
+
+impl Edition {
+    fn text(&self) -> v1::Text {
+        let Edition { number, versions, made_by, undone_by } = self;
+        let mut zh = format!("第{number}版，共{versions}版");
+        let mut en = format!("version {number} of {versions}");
+        if let Some(correction) = made_by {
+            zh += &format!("，由更正 {correction} 作出");
+            en += &format!(", made by correction {correction}");
+        }
+        if number < versions {
+            zh += "，不是最新版";
+            en += ", not the newest";
+        }
+        if let Some(undone_by) = undone_by {
+            zh += &format!("；本结算已由 {undone_by} 撤销");
+            en += &format!("; the settlement was undone by {undone_by}");
+        }
+        v1::Text { zh, en }
+    }
+}
+
+/// One version of a booked settlement in one form, which says which it is.
+///
+/// # Errors
+/// As [`in_form`].
+pub(crate) fn of_booked(
+    settlement: &v1::Settlement,
+    edition: Option<&Edition>,
+    form: Form,
+    language: Language,
+) -> Result<String, Failure> {
+    let settlements = std::slice::from_ref(settlement);
+    let Some(edition) = edition else { return in_form(settlements, form, language) };
+    match form {
+        Form::Text => {
+            let words = Words { language };
+            let said = edition.text();
+            Ok(format!("{}\n{}", words.text(Some(&said)), text::render(settlement, language)?))
+        }
+        Form::Html => html::page_of(settlements, Some(edition), language),
+        Form::Json => {
+            let mut document = serde_json::to_value(settlement).map_err(Failure::fault)?;
+            document["version"] = edition.number.into();
+            document["versions"] = edition.versions.into();
+            document["corrected_by"] = edition.made_by.as_deref().into();
+            document["undone_by"] = edition.undone_by.as_deref().into();
+            Ok(format!("{document:#}\n"))
         }
     }
 }

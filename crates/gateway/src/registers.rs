@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bedside_claim::{CatalogueLevel, Date, Price, Rate};
-use bedside_ledger::{Ledger, ReadError, StandingRow};
+use bedside_ledger::{Ledger, ReadError, RegisterRow, StandingRow};
 use bedside_policy::{CatalogueItem, Ceilings, ItemUse, Library};
 use prost::Message;
 
@@ -154,6 +154,13 @@ pub fn with_catalogues(
         }
     }
     Ok(Arc::new(library))
+}
+
+/// What a hospital is called by a row of its register; nothing of other rows, and where the row does not say it.
+pub fn hospital_name(row: &RegisterRow) -> Option<String> {
+    let is_hospital = row.register == Register::Hospitals.number();
+    let name = is_hospital.then(|| v1::HospitalRow::decode(&*row.content).ok())??.fixmedins_name;
+    (!name.is_empty()).then_some(name)
 }
 
 /// What a row says, as JSON with the national field names.

@@ -1,6 +1,6 @@
 //! What a ledger's record holds, read back as the messages that were stored in it.
 
-use bedside_ledger::{Entry, Record};
+use bedside_ledger::{Entry, Record, Version};
 use prost::{DecodeError, Message};
 
 use crate::v1;
@@ -25,4 +25,15 @@ pub fn settlement_of(record: &Record) -> Result<Option<v1::Settlement>, DecodeEr
         | Entry::Register { .. }
         | Entry::Erased { .. } => Ok(None),
     }
+}
+
+/// The settlement as a later version of it says; nothing where the version's content was erased.
+///
+/// # Errors
+/// As [`settlement_of`].
+pub fn settlement_of_version(version: &Version) -> Result<Option<v1::Settlement>, DecodeError> {
+    if version.answer.is_empty() {
+        return Ok(None);
+    }
+    v1::Settlement::decode(&*version.answer).map(Some)
 }

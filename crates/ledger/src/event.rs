@@ -190,7 +190,7 @@ impl Assigned {
 }
 
 /// The settlement identifier of a sequence: `S0000000000000042`.
-pub(crate) fn setl_id_of(sequence: u64) -> Arc<str> {
+pub fn setl_id_of(sequence: u64) -> Arc<str> {
     Arc::from(format!("S{sequence:016}"))
 }
 

@@ -114,7 +114,7 @@ pub use correction::{Correction, NetChange, Turn, Version};
 pub use erase::{EraseError, Erasure, erase_persons};
 pub use event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, MessageRecord,
-    PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, SettledStay, Status,
+    PersonKey, Posting, Receipt, ReverseEvent, SettleEvent, SettledStay, Status, setl_id_of,
 };
 pub use evidence::{Evidence, Tree};
 pub use frame::Position;

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use self::lines::Category;
 use self::payers::{Beside, Payer, Picture};
 use self::reasons::{Denied, Group, Outside, PackRow, VarianceRow};
-use super::{Language, Words, chart, money, rendering, sum};
+use super::{Edition, Language, Words, chart, money, rendering, sum};
 use crate::failure::Failure;
 
 /// Lines up to which every category is open at first; on paper all are.
@@ -71,6 +71,8 @@ struct Page<'a> {
     lang: &'static str,
     /// Class and colour of each payer.
     colours: Vec<(String, String)>,
+    /// Which version they are of, where they are booked.
+    edition: Option<Phrase>,
     sheets: Vec<Sheet<'a>>,
 }
 
@@ -103,7 +105,20 @@ struct Sheet<'a> {
 /// # Errors
 /// A fault when the answer holds an amount that is none, or a line that is not the sum of its shares.
 pub(crate) fn page(settlements: &[v1::Settlement], language: Language) -> Result<String, Failure> {
+    page_of(settlements, None, language)
+}
+
+/// The page of settlements that are one version of what is booked, where there is an edition.
+///
+/// # Errors
+/// As [`page`].
+pub(crate) fn page_of(
+    settlements: &[v1::Settlement],
+    edition: Option<&Edition>,
+    language: Language,
+) -> Result<String, Failure> {
     let words = Words { language };
+    let edition = edition.map(|edition| words.say_text(Some(&edition.text())));
     let sheets = settlements
         .iter()
         .enumerate()
@@ -113,7 +128,7 @@ pub(crate) fn page(settlements: &[v1::Settlement], language: Language) -> Result
         Language::Zh | Language::Both => "zh-CN",
         Language::En => "en",
     };
-    let mut page = Page { words, lang, colours: colours(), sheets }.render().map_err(rendering)?;
+    let mut page = Page { words, lang, colours: colours(), edition, sheets }.render().map_err(rendering)?;
     page.push('\n');
     Ok(page)
 }

@@ -20,6 +20,9 @@ const GAPS_SHOWN: usize = 20;
 
 /// What `catalogue` takes.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "docs/registers.md has the columns.\n\nExamples:\n  bedside catalogue check items.csv\n  bedside catalogue import items.csv --catalogue demo/catalogue --data ./ledger\n  bedside catalogue show --data ./ledger"
+)]
 pub(crate) struct CatalogueArguments {
     #[command(subcommand)]
     command: Command,

@@ -14,6 +14,9 @@ use crate::import::{self, FileArgument, LedgerArgument};
 
 /// What `enrol` takes.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "docs/registers.md has the columns.\n\nExamples:\n  bedside enrol import fixtures/registers/persons.csv --data ./ledger\n  bedside enrol show D33010001 --data ./ledger"
+)]
 pub(crate) struct EnrolArguments {
     #[command(subcommand)]
     command: Command,
@@ -28,7 +31,7 @@ enum Command {
     Import(ImportArguments),
     /// Shows what stands of a person or hospital, with the record that brought each row.
     #[command(
-        after_help = "Examples:\n  bedside enrol show 33010001 --data ./ledger\n  bedside enrol show 33010001 --data ./ledger --date 2026-03-31 --format json"
+        after_help = "Examples:\n  bedside enrol show D33010001 --data ./ledger\n  bedside enrol show D33010001 --data ./ledger --date 2026-03-31 --format json"
     )]
     Show(ShowArguments),
 }

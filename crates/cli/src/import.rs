@@ -4,14 +4,15 @@
 //! number and reason, and the others go on without it. It must not know what a column means.
 
 mod source;
+mod summary;
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bedside_claim::{Date, Span};
 use bedside_gateway::registers::roster::{LineFault, Roster};
@@ -23,8 +24,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use self::summary::{Destination, Summary};
 use crate::failure::Failure;
-use crate::format::{OutputFormat, hex, print};
+use crate::format::{OutputFormat, hex};
 use crate::ledger::open_failure;
 use crate::replay::{Target, cannot, same_file};
 
@@ -74,7 +76,8 @@ pub(crate) struct FileArgument {
     /// What it is written as [default: what its name ends with].
     #[arg(long = "as", value_enum)]
     kind: Option<FileKind>,
-    /// Where wrong lines go, with number and reason [default: the file with its extension replaced by `.rejects.ndjson`].
+    /// Where wrong lines go, with number and reason; what an earlier run put there is moved to `.aside.N` [default: the file
+    /// with its extension replaced by `.rejects.ndjson`].
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Print the summary for people or for scripts.
@@ -104,91 +107,6 @@ impl FileArgument {
             return Err(Failure::wrong_input(format!("`{}` is the file itself", rejects.display())));
         }
         Ok(rejects)
-    }
-}
-
-/// What became of the lines of a file.
-#[derive(Debug, Default)]
-pub(crate) struct Summary {
-    lines: u64,
-    rejected: BTreeMap<String, u64>,
-    /// Rows that the lines made.
-    rows: u64,
-    recorded: u64,
-    records: u64,
-    last_record: Option<u64>,
-    elapsed: Duration,
-    into: Option<Destination>,
-}
-
-/// Where an import went.
-#[derive(Debug)]
-struct Destination {
-    ledger: PathBuf,
-    tenant: String,
-    /// Whether there was no ledger in the folder before.
-    is_new: bool,
-}
-
-impl Summary {
-    fn rejects(&self) -> u64 {
-        self.rejected.values().sum()
-    }
-
-    /// Prints what became of the file, and fails where no line of it was right.
-    pub(crate) fn tell(&self, argument: &FileArgument, is_import: bool) -> Result<(), Failure> {
-        let rejects = argument.rejects()?;
-        match argument.format {
-            OutputFormat::Text => print(&self.text(&rejects, is_import))?,
-            OutputFormat::Json => print(&format!("{}\n", self.json(is_import)))?,
-        }
-        if self.lines > 0 && self.rejects() == self.lines {
-            return Err(Failure::wrong_input("every line was rejected"));
-        }
-        Ok(())
-    }
-
-    fn text(&self, rejects: &Path, is_import: bool) -> String {
-        let Summary { lines, rows, recorded, records, last_record, elapsed, .. } = self;
-        let mut text = format!("{lines} lines, {rows} rows, {} ms\n", elapsed.as_millis());
-        if is_import {
-            let last = last_record.map_or(String::new(), |last| format!(", the last of them {last}"));
-            text += &format!(
-                "{recorded} rows recorded in {records} records{last}; {} stood already\n",
-                rows - recorded
-            );
-        }
-        if let Some(Destination { ledger, tenant, is_new }) = &self.into {
-            let made = if *is_new { "a new ledger" } else { "the ledger" };
-            text += &format!("into {made} in {}, tenant {tenant}\n", ledger.display());
-        }
-        for (code, lines) in &self.rejected {
-            text += &format!("rejected: {lines} x {code}\n");
-        }
-        if self.rejects() > 0 {
-            text += &format!("rejects: {}\n", rejects.display());
-        }
-        text
-    }
-
-    fn json(&self, is_import: bool) -> serde_json::Value {
-        let mut summary = json!({
-            "lines": self.lines,
-            "rejected": self.rejected,
-            "rows": self.rows,
-            "elapsed_ms": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
-        });
-        if is_import {
-            summary["recorded"] = self.recorded.into();
-            summary["records"] = self.records.into();
-            summary["last_record"] = self.last_record.into();
-        }
-        if let Some(Destination { ledger, tenant, is_new }) = &self.into {
-            summary["ledger"] = ledger.display().to_string().into();
-            summary["tenant"] = tenant.as_str().into();
-            summary["is_new"] = (*is_new).into();
-        }
-        summary
     }
 }
 
@@ -320,13 +238,38 @@ impl<'a> Lines<'a> {
         target.write_all(bytes).map_err(|error| cannot("write", &self.rejects_path, error))
     }
 
-    fn end(self) -> Result<Summary, Failure> {
+    fn end(mut self) -> Result<Summary, Failure> {
         self.bar.finish_and_clear();
-        if let Some(rejects) = self.rejects {
-            rejects.finish()?;
+        match self.rejects {
+            Some(rejects) => {
+                self.summary.earlier_rejects = keep_earlier(&rejects, &self.rejects_path)?;
+                rejects.finish()?;
+            }
+            None if self.rejects_path.is_file() => self.summary.earlier_rejects = Some(self.rejects_path),
+            None => {}
         }
         Ok(self.summary)
     }
+}
+
+/// Moves the reject file of an earlier run aside, to the first free `.aside.N`, before another takes its name; nothing where
+/// there is none, or where both say the same.
+fn keep_earlier(rejects: &Target, path: &Path) -> Result<Option<PathBuf>, Failure> {
+    let Target::Beside(file, _) = rejects else { return Ok(None) };
+    if !path.is_file() || digest_of(path)? == digest_of(file.path())? {
+        return Ok(None);
+    }
+    let mut aside = path.to_owned();
+    for number in 1u64.. {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".aside.{number}"));
+        aside = PathBuf::from(name);
+        if aside.symlink_metadata().is_err() {
+            break;
+        }
+    }
+    std::fs::rename(path, &aside).map_err(|error| cannot("move", path, error))?;
+    Ok(Some(aside))
 }
 
 /// The first 16 bytes of a SHA-256.

@@ -32,6 +32,9 @@ use crate::verify::receipt;
 
 /// What `ledger` takes.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bedside ledger show --data ./ledger V-2026-0001\n  bedside ledger statement --data ./ledger S0000000000000042\n  bedside ledger balance --data ./ledger --from 2026-03-01 --to 2026-03-31\n  bedside ledger verify --data ./ledger\n  bedside ledger backup --data ./ledger --to ./backup"
+)]
 pub(crate) struct LedgerArguments {
     #[command(subcommand)]
     command: Command,

@@ -9,6 +9,9 @@ use crate::release;
 
 /// What `verify` takes.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bedside verify receipt receipt.json --public-key ward.pub\n  bedside verify key --signing-key /var/lib/bedside/signing-key > ward.pub\n  bedside verify release release.json"
+)]
 pub(crate) struct VerifyArguments {
     #[command(subcommand)]
     what: Proof,
@@ -17,6 +20,9 @@ pub(crate) struct VerifyArguments {
 #[derive(Debug, Subcommand)]
 enum Proof {
     /// Checks a release of `settle --reveal` against a settlement's digest.
+    #[command(
+        after_help = "Examples:\n  bedside verify release release.json\n  bedside verify release release.json --digest 5d0c4f6a5d0c4f6a5d0c4f6a5d0c4f6a5d0c4f6a5d0c4f6a5d0c4f6a5d0c4f6a --lang en"
+    )]
     Release(release::ReleaseArguments),
     /// Checks that an answer stands in a signed ledger, and that it adds up.
     #[command(

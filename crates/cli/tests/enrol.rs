@@ -173,7 +173,10 @@ fn a_catalogue_is_checked_recorded_and_shown() {
         checked.contains("1 items, 1 gaps\ngap: item `X1` has no row from 2026-01-01 until 2026-02-01\n"),
         "{checked}"
     );
-    assert!(checked.contains("rejected: 1 x duplicate_row\nrejected: 1 x unknown_code\n"), "{checked}");
+    assert!(
+        checked.contains("被拒 / rejected: 1 x duplicate_row\n被拒 / rejected: 1 x unknown_code\n"),
+        "{checked}"
+    );
     assert!(!Path::new(&data).exists());
 
     let import = ["catalogue", "import", &file, "--catalogue", "a/list", "--data", &data];
@@ -187,4 +190,70 @@ fn a_catalogue_is_checked_recorded_and_shown() {
         fails(&["catalogue", "import", &file, "--catalogue", "list", "--data", &data], 2)
             .contains("authority/product")
     );
+}
+
+#[test]
+fn a_partly_rejected_import_says_what_went_in_and_keeps_earlier_rejects() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, file) = (ledger(dir.path()), path(dir.path(), "p.csv"));
+    let (rejects, aside) =
+        (path(dir.path(), "p.rejects.ndjson"), path(dir.path(), "p.rejects.ndjson.aside.1"));
+    let import = |rows: &str| {
+        fs::write(&file, format!("psn_no,gend\n{rows}")).unwrap();
+        let output = bedside(&["enrol", "import", &file, "--data", &data]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let lines = |file: &str| fs::read_to_string(file).unwrap().lines().count();
+    let wrong_twice = "D1,1\nD2,7\nD3,8\n";
+    let said = import(wrong_twice);
+    for part in [
+        "部分导入：1 行已导入，2 行被拒 / imported in part: 1 lines went in, 2 were rejected\n".to_owned(),
+        "被拒 / rejected: 2 x unknown_code\n".to_owned(),
+        format!("被拒的行见 / rejects: {rejects}\n"),
+        format!("写入账本 {data}，租户 default / into the ledger in {data}, tenant default\n"),
+    ] {
+        assert!(said.contains(&part), "`{part}` is not in\n{said}");
+    }
+    // The same again has the same rejects; fewer do not take the place of more.
+    assert!(!import(wrong_twice).contains("earlier run"));
+    assert!(!Path::new(&aside).exists());
+    let fewer = import("D1,1\nD2,2\nD3,8\n");
+    assert!(fewer.contains(&format!("rejects of an earlier run, not of this one: {aside}\n")), "{fewer}");
+    assert_eq!((lines(&rejects), lines(&aside)), (1, 2));
+    let none = import("D1,1\nD2,2\nD3,1\n");
+    assert!(!none.contains("imported in part"), "{none}");
+    assert!(none.contains(&format!("rejects of an earlier run, not of this one: {rejects}\n")), "{none}");
+    let told = done(&["enrol", "import", &file, "--data", &data]);
+    let expected = json!([0, null, rejects]);
+    assert_eq!(json!([told["rejected_lines"], told["rejects"], told["earlier_rejects"]]), expected);
+    fs::write(&file, "psn_no,gend\nD1,5\n").unwrap();
+    let failure = fails(&["enrol", "import", &file, "--data", &data], 2);
+    assert!(
+        failure.contains("全部行被拒，见 ") && failure.contains("every line was rejected, see "),
+        "{failure}"
+    );
+}
+
+#[test]
+fn every_group_and_each_of_its_commands_has_an_example() {
+    for words in [
+        &["enrol"][..],
+        &["enrol", "import"],
+        &["enrol", "show"],
+        &["catalogue"],
+        &["catalogue", "import"],
+        &["catalogue", "check"],
+        &["catalogue", "show"],
+        &["ledger"],
+        &["ledger", "erase"],
+        &["verify"],
+        &["verify", "receipt"],
+        &["verify", "release"],
+        &["verify", "key"],
+    ] {
+        let output = bedside(&[words, &["--help"]].concat());
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.contains(&format!("\n  bedside {} ", words.join(" "))), "{words:?}: {help}");
+    }
 }

@@ -7,17 +7,19 @@
 use crate::correction::{Corrected, add_up_correction};
 use crate::fields::Fields;
 use crate::settlement::{Added, AnswerError, add_up};
+use crate::stay::{BOOKING, StayBooking, word};
 
 /// The fields of `bedside.v1.ReverseResponse` that are stored.
 const OUTCOME: u64 = 1;
 const MIRROR: u64 = 2;
+const REVERSED: u64 = 29;
 /// Those of `bedside.v1.PreSettleResponse`.
 const QUOTE: u64 = 1;
 const HOLD_ID: u64 = 2;
-/// That of the answers to calls of a stay which says what was booked, and the last one before it.
-const STAY_BOOKING: u64 = 30;
+/// The last field before the booking in the answers to calls of a stay.
 const STAY_ANSWER: u64 = 3;
-const CALLS_OF_STAY: [&str; 7] = ["2301", "2302", "2401", "2402", "2403", "2404", "2405"];
+/// What can be taken back and moved no money: a hold, and calls of a stay.
+const MOVES_NOTHING: [&str; 5] = ["2303", "2301", "2401", "2402", "2403"];
 /// The last stored field of `bedside.v1.CorrectSettlementResponse`; a settlement has its `setlinfo` behind it.
 const TOTALS: u64 = 6;
 
@@ -28,10 +30,10 @@ pub enum Answer {
     Settlement(Added),
     /// A reversal that took a settlement back: its negated mirror.
     Undone(Added),
-    /// A reversal of a call that had not arrived and never will.
-    Tombstone,
+    /// A reversal of a call that had not arrived and never will; an earlier release's answer did not say of which.
+    Tombstone(Option<Reversed>),
     /// A reversal that took back a call that moves nothing: a hold, or a call of a stay.
-    TakenBack,
+    TakenBack(Reversed),
     /// A call of a stay; it moves nothing yet.
     Stay(StayBooking),
     /// A quote that binds; it moves nothing yet.
@@ -45,41 +47,36 @@ pub enum Answer {
     Correction(Corrected),
 }
 
-/// What a call of a stay did, in its own words.
+/// What a reversal named, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StayBooking {
-    /// The transaction: 2301, 2302, 2401 to 2405.
-    pub infno: String,
+pub struct Reversed {
     /// The hospital.
     pub fixmedins_code: String,
-    /// Its message.
+    /// The reversal's message.
     pub msgid: String,
-    /// The stay.
-    pub mdtrt_id: String,
-    /// How many lines came in or went out; empty where there are none.
-    pub lines: String,
-    /// Their sum where they came in.
-    pub det_item_fee_sumamt: String,
+    /// The message that it reversed.
+    pub omsgid: String,
+    /// The transaction of that.
+    pub oinfno: String,
 }
 
-impl StayBooking {
-    fn of(bytes: &[u8]) -> Result<StayBooking, AnswerError> {
-        let fields = Fields::of(bytes)?;
-        let text = |number| match fields.text(number)? {
-            text if text.chars().any(char::is_control) => Err(AnswerError::NotASettlement),
-            text => Ok(text.to_owned()),
-        };
-        if !CALLS_OF_STAY.contains(&fields.text(1)?) {
-            return Err(AnswerError::NotASettlement);
+impl Reversed {
+    /// Nothing in the answers of releases before there was one.
+    fn of(answer: &Fields<'_>) -> Result<Option<Reversed>, AnswerError> {
+        if answer.all(REVERSED).count() == 0 {
+            return Ok(None);
         }
-        Ok(StayBooking {
-            infno: text(1)?,
-            fixmedins_code: text(2)?,
-            msgid: text(3)?,
-            mdtrt_id: text(4)?,
-            lines: text(5)?,
-            det_item_fee_sumamt: text(6)?,
-        })
+        let fields = answer.message(REVERSED)?;
+        Ok(Some(Reversed {
+            fixmedins_code: word(&fields, 1)?,
+            msgid: word(&fields, 2)?,
+            omsgid: word(&fields, 3)?,
+            oinfno: word(&fields, 4)?,
+        }))
+    }
+
+    fn moves_money(&self) -> bool {
+        !MOVES_NOTHING.contains(&self.oinfno.as_str())
     }
 }
 
@@ -96,15 +93,22 @@ impl Answer {
             let hold_id = fields.text(HOLD_ID)?.to_owned();
             return Ok(Answer::Hold { hold_id, quote: add_up(fields.one(QUOTE))? });
         }
-        let is_of_stay = fields.numbers().all(|number| number <= STAY_ANSWER || number == STAY_BOOKING);
-        if is_of_stay && once(STAY_BOOKING) {
-            return Ok(Answer::Stay(StayBooking::of(fields.one(STAY_BOOKING))?));
+        if once(BOOKING) && fields.numbers().all(|number| number <= STAY_ANSWER || number == BOOKING) {
+            return Ok(Answer::Stay(StayBooking::add_up(&fields)?));
         }
+        let reverses = fields.numbers().all(|number| matches!(number, OUTCOME | MIRROR | REVERSED));
         // A settlement has its `setl_id` in this place, and a correction its own, which is never one of these words.
         match (fields.text(OUTCOME)?, fields.all(MIRROR).count()) {
-            ("undone", 1) if alone => Ok(Answer::Undone(add_up(fields.one(MIRROR))?)),
-            ("undone", 0) if alone => Ok(Answer::TakenBack),
-            ("tombstone", 0) if alone => Ok(Answer::Tombstone),
+            ("undone", 1) if reverses => {
+                let mirror = add_up(fields.one(MIRROR))?;
+                let is_of_money = Reversed::of(&fields)?.is_none_or(|reversed| reversed.moves_money());
+                if is_of_money { Ok(Answer::Undone(mirror)) } else { Err(AnswerError::NotASettlement) }
+            }
+            ("undone", 0) if reverses => {
+                let reversed = Reversed::of(&fields)?.filter(|reversed| !reversed.moves_money());
+                reversed.map(Answer::TakenBack).ok_or(AnswerError::NotASettlement)
+            }
+            ("tombstone", 0) if reverses => Ok(Answer::Tombstone(Reversed::of(&fields)?)),
             ("" | "undone" | "tombstone", _) => Err(AnswerError::NotASettlement),
             _ if fields.numbers().all(|number| number <= TOTALS) => {
                 Ok(Answer::Correction(add_up_correction(&fields)?))
@@ -119,7 +123,7 @@ impl Answer {
             Answer::Settlement(added) | Answer::Undone(added) | Answer::Hold { quote: added, .. } => {
                 Some(added)
             }
-            Answer::Tombstone | Answer::TakenBack | Answer::Stay(_) | Answer::Correction(_) => None,
+            Answer::Tombstone(_) | Answer::TakenBack(_) | Answer::Stay(_) | Answer::Correction(_) => None,
         }
     }
 }

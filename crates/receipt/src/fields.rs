@@ -69,6 +69,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether a text is a number or code as the interface has them: visible ASCII.
+pub(crate) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether a text is no message that is read as one, nor anything that a terminal obeys: the first byte of a message's first
+/// text or message is a control character.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let obeys = |it: char| matches!(it, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+    !text.chars().any(|it| it.is_control() || obeys(it))
+}
+
 fn varint(bytes: &mut &[u8]) -> Result<u64, NotAMessage> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {

@@ -14,11 +14,13 @@ pub mod merkle;
 mod note;
 mod receipt;
 mod settlement;
+mod stay;
 
-pub use answer::{Answer, StayBooking};
+pub use answer::{Answer, Reversed};
 pub use checkpoint::Checkpoint;
 pub use correction::{Corrected, CorrectedVersion};
 pub use entry::{Entry, answer_hash};
 pub use note::{NoteError, PublicKey, SigningKey};
 pub use receipt::{Continued, FileError, NotProved, Proved, Receipt, ReceiptFile, RollBack};
 pub use settlement::{Added, AnswerError, Fen, Mismatch, Sum, add_up};
+pub use stay::StayBooking;

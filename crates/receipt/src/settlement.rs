@@ -139,7 +139,7 @@ pub struct Added {
 }
 
 /// Yuan with at most two decimals; an amount that was not sent is zero.
-fn fen(text: &str, field: &'static str) -> Result<Fen, AnswerError> {
+pub(crate) fn fen(text: &str, field: &'static str) -> Result<Fen, AnswerError> {
     let wrong = AnswerError::NotAnAmount(field);
     if text.is_empty() {
         return Ok(Fen(0));

@@ -183,15 +183,25 @@ fn what_a_reversal_answers_is_added_up_too() {
     assert_eq!(Ok(added), add_up(&settlement));
     let short = [message(&[(1, "undone")]), field(2, &answer("74.99"))].concat();
     assert!(matches!(Answer::of(&short), Err(AnswerError::Mismatch(_))));
-    assert_eq!(Answer::of(&message(&[(1, "tombstone")])), Ok(Answer::Tombstone));
-    assert_eq!(Answer::of(&message(&[(1, "undone")])), Ok(Answer::TakenBack));
+    assert_eq!(Answer::of(&message(&[(1, "tombstone")])), Ok(Answer::Tombstone(None)));
+    let named = |oinfno| field(29, &message(&[(1, "H1"), (2, "r1"), (3, "m1"), (4, oinfno)]));
+    let of = |head: &[u8], oinfno| Answer::of(&[head.to_vec(), named(oinfno)].concat());
+    let (head, barred) = (message(&[(1, "undone")]), message(&[(1, "tombstone")]));
+    let Ok(Answer::TakenBack(reversed)) = of(&head, "2303") else { panic!("it is taken back") };
+    assert_eq!((reversed.omsgid.as_str(), reversed.oinfno.as_str()), ("m1", "2303"));
+    assert!(matches!(of(&barred, "2304"), Ok(Answer::Tombstone(Some(it))) if it.oinfno == "2304"));
+    assert!(matches!(of(&undone, "2304"), Ok(Answer::Undone(_))));
+    // A settlement that was taken back has its mirror, a hold none.
+    assert_eq!(of(&head, "2304"), Err(AnswerError::NotASettlement));
+    assert_eq!(of(&undone, "2303"), Err(AnswerError::NotASettlement));
+    assert_eq!(of(&[barred, field(2, &settlement)].concat(), "2304"), Err(AnswerError::NotASettlement));
 
     // Money that would not be added up, and what nobody stores.
     let hidden = [message(&[(1, "tombstone")]), field(2, &settlement)].concat();
     let behind = [message(&[(1, "tombstone")]), settlement.clone()].concat();
     let twice = [undone.clone(), field(2, &settlement)].concat();
     let more = [undone, field(3, b"x")].concat();
-    for bytes in [hidden, twice, more, message(&[(1, "reversed")]), Vec::new()] {
+    for bytes in [hidden, twice, more, message(&[(1, "undone")]), Vec::new()] {
         assert_eq!(Answer::of(&bytes), Err(AnswerError::NotASettlement), "{bytes:?}");
     }
     // The last value counts, as everywhere in protobuf: this one is the settlement.
@@ -221,40 +231,85 @@ fn a_hold_and_a_settlement_are_not_taken_for_each_other() {
     assert!(matches!(Answer::of(&behind), Ok(Answer::Settlement(_))));
 }
 
+/// What a call of a stay says that it did.
+fn booking(infno: &str, lines: &str, sum: &str) -> Vec<u8> {
+    let mut texts = vec![(1, infno), (2, "H1"), (3, "m1"), (4, "V1")];
+    texts.extend([(5, lines), (6, sum)].into_iter().filter(|(_, text)| !text.is_empty()));
+    field(30, &message(&texts))
+}
+
+/// A line that came in, with its four parts.
+fn taken(charge: &str, parts: [&str; 4]) -> Vec<u8> {
+    let texts =
+        [(1, "1"), (5, charge), (6, parts[0]), (7, parts[1]), (8, parts[2]), (9, parts[3]), (17, "listed")];
+    let reason = field(18, &message(&[(1, "目录"), (2, "listed")]));
+    field(1, &[message(&texts), reason].concat())
+}
+
 #[test]
-fn a_call_of_a_stay_and_a_settlement_are_not_taken_for_each_other() {
-    let texts = [(1, "2301"), (2, "H1"), (3, "m1"), (4, "V1"), (5, "2"), (6, "40.00")];
-    let booking: Vec<u8> = field(30, &message(&texts));
-    let warning = field(2, &message(&[(1, "x")]));
-    for before in [Vec::new(), field(1, &message(&[(1, "1")])), warning, message(&[(1, "V1")])] {
-        let Ok(Answer::Stay(stay)) = Answer::of(&[before, booking.clone()].concat()) else {
-            panic!("it is one")
-        };
+fn a_call_of_a_stay_is_counted_and_added_up() {
+    let whole = |parts: &[Vec<u8>]| Answer::of(&parts.concat());
+    let is = |parts: &[Vec<u8>], infno: &str, lines: Option<usize>| {
+        let Ok(Answer::Stay(stay)) = whole(parts) else { panic!("{infno}: {:?}", whole(parts)) };
         assert_eq!(
-            [
-                &*stay.infno,
-                &stay.fixmedins_code,
-                &stay.msgid,
-                &stay.mdtrt_id,
-                &stay.lines,
-                &stay.det_item_fee_sumamt
-            ],
-            texts.map(|(_, text)| text)
+            [&*stay.infno, &stay.fixmedins_code, &stay.msgid, &stay.mdtrt_id],
+            [infno, "H1", "m1", "V1"]
         );
-    }
-    // With it a settlement is a settlement, and one that is wrong stays wrong.
-    let behind = |settlement: &str| [answer(settlement), booking.clone()].concat();
-    assert!(matches!(Answer::of(&behind("75.00")), Ok(Answer::Settlement(_))));
-    assert!(matches!(Answer::of(&behind("74.99")), Err(AnswerError::Mismatch(_))));
-    // Two of them, another transaction, and what a terminal would obey.
-    let other = |place: usize, text| -> Vec<u8> {
-        let mut texts = texts;
-        texts[place].1 = text;
-        field(30, &message(&texts))
+        assert_eq!(stay.lines, lines);
     };
-    for bytes in [[booking.clone(), booking.clone()].concat(), other(0, "2304"), other(2, "\u{1b}[2J")] {
-        assert_eq!(Answer::of(&bytes), Err(AnswerError::NotASettlement), "{bytes:?}");
+    let lines =
+        [taken("60.00", ["10.00", "0.00", "5.00", "45.00"]), field(1, &message(&[(1, "2"), (5, "-20.00")]))];
+    let upload =
+        |parts: &[Vec<u8>], lines: &str, sum: &str| whole(&[parts.concat(), booking("2301", lines, sum)]);
+    let warning = field(2, &message(&[(1, "提示"), (2, "a warning")]));
+    is(&[message(&[(1, "V1")]), booking("2401", "", "")], "2401", None);
+    is(&[booking("2402", "", "")], "2402", None);
+    is(&[booking("2302", "0", "")], "2302", Some(0));
+    is(&[lines.concat(), warning.clone(), booking("2301", "2", "40.00")], "2301", Some(2));
+    is(&[warning, message(&[(3, "2")]), booking("2301", "2", "40.00")], "2301", Some(2));
+
+    assert!(matches!(upload(&lines, "2", "40.01"), Err(AnswerError::Mismatch(_))));
+    let wrong = taken("60.00", ["10.00", "0.00", "5.00", "45.01"]);
+    assert!(matches!(upload(&[wrong], "1", "60.00"), Err(AnswerError::Mismatch(_))));
+    assert_eq!(upload(&lines, "3", "40.00"), Err(AnswerError::NotASettlement));
+    assert_eq!(upload(&[message(&[(3, "2")])], "3", "40.00"), Err(AnswerError::NotASettlement));
+    for parts in [
+        vec![message(&[(1, "V2")]), booking("2401", "", "")],
+        vec![booking("2402", "1", "")],
+        vec![booking("2302", "-9x", "")],
+        vec![booking("2302", "01", "")],
+        vec![booking("2304", "", "")],
+        vec![booking("2402", "", ""), booking("2402", "", "")],
+        vec![field(30, &message(&[(1, "2402"), (2, "H1"), (3, "m\u{202e}1"), (4, "V1")]))],
+        vec![field(30, &message(&[(1, "2402"), (2, "H1"), (3, "m1")]))],
+    ] {
+        assert_eq!(whole(&parts), Err(AnswerError::NotASettlement), "{parts:?}");
     }
+}
+
+/// Whatever a hospital would read as a settlement, a promise or a mirror is not taken for a call of a stay.
+#[test]
+fn no_money_hides_behind_a_call_of_a_stay() {
+    let settlement = answer("9999.00");
+    for (lines, sum) in [("", ""), ("1", ""), ("1", "150.00"), ("1", "0.00"), ("0", "0.00")] {
+        for infno in ["2301", "2302", "2401", "2402"] {
+            let behind = booking(infno, lines, sum);
+            for before in [
+                field(1, &settlement),
+                field(2, &settlement),
+                [message(&[(1, "undone")]), field(2, &settlement)].concat(),
+                [message(&[(1, "tombstone")]), field(2, &settlement)].concat(),
+                [field(1, &settlement), message(&[(2, "H0000000000000007")])].concat(),
+                settlement.clone(),
+            ] {
+                let read = Answer::of(&[before, behind.clone()].concat());
+                assert!(read.is_err(), "{infno} {lines} {sum}: {read:?}");
+            }
+        }
+    }
+    // With a booking behind it a settlement that is right is a settlement.
+    let right = [answer("75.00"), booking("2402", "", "")].concat();
+    assert!(matches!(Answer::of(&right), Ok(Answer::Settlement(_))));
 }
 
 /// 100.00 borne 60.00 by a policy and 40.00 in cash, now 80.00 borne 30.00 and 50.00.

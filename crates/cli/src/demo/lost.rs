@@ -88,8 +88,8 @@ impl Ward {
             oinfno: "2304".to_owned(),
         };
         let answer = client.reverse(request).await.map_err(|status| unexpected(discharge, &status))?;
-        let v1::ReverseResponse { outcome, settlement, receipt } = answer.into_inner();
-        let answer = v1::ReverseResponse { outcome, settlement, receipt: None };
+        let mut answer = answer.into_inner();
+        let receipt = answer.receipt.take();
         self.auditor.check(&answer, receipt)?;
         Ok(answer)
     }

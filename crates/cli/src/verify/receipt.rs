@@ -130,11 +130,20 @@ fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> ser
         Answer::Settlement(added) if added.init_setl_id.is_empty() => "settlement",
         Answer::Settlement(_) => "cancellation",
         Answer::Undone(_) => "reversal",
-        Answer::Tombstone => "tombstone",
+        Answer::Tombstone(_) => "tombstone",
         Answer::Hold { .. } => "hold",
         Answer::Correction(_) => "correction",
-        Answer::TakenBack => "taken_back",
+        Answer::TakenBack(_) => "taken_back",
         Answer::Stay(_) => "stay",
+    };
+    let reversed = match answer {
+        Answer::Tombstone(Some(reversed)) | Answer::TakenBack(reversed) => Some(json!({
+            "fixmedins_code": reversed.fixmedins_code,
+            "msgid": reversed.msgid,
+            "omsgid": reversed.omsgid,
+            "oinfno": reversed.oinfno,
+        })),
+        _ => None,
     };
     let stay = match answer {
         Answer::Stay(booking) => Some(json!({
@@ -143,7 +152,7 @@ fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> ser
             "msgid": booking.msgid,
             "mdtrt_id": booking.mdtrt_id,
             "lines": booking.lines,
-            "det_item_fee_sumamt": booking.det_item_fee_sumamt,
+            "det_item_fee_sumamt": booking.det_item_fee_sumamt.map(|sum| sum.to_string()),
         })),
         _ => None,
     };
@@ -180,6 +189,7 @@ fn as_json(receipt: &Receipt, found: &Proved, later: Option<&Checkpoint>) -> ser
         "settlement": settlement,
         "correction": correction,
         "stay": stay,
+        "reversed": reversed,
         "later": later.map(|later| json!({"records": later.tree.size.to_string(), "signed_at": later.time})),
     })
 }

@@ -39,11 +39,13 @@ impl Desk {
                 MessageKind::Reverse => return reversal::told(&message, receipt),
                 MessageKind::Tombstone => return reversal::told_of_tombstone(&message, receipt),
                 MessageKind::Stay(kind) => {
+                    // Every answer to such a call has its booking in the same place.
+                    let answer: v1::DischargeResponse = decode(&message.receipt.answer)?;
                     return Ok(v1::QueryByMsgidResponse {
                         outcome: BOOKED.to_owned(),
                         infno: request::stay_infno(kind).to_owned(),
                         state: desk.stay_state(&key, &message.mdtrt_id)?.to_owned(),
-                        receipt,
+                        receipt: receipt.filter(|_| answer.booking.is_some()),
                         mdtrt_id,
                         answer: message.receipt.answer.to_vec(),
                         ..Default::default()

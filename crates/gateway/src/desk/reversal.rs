@@ -49,17 +49,15 @@ impl Desk {
             if deadline.has_passed() {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
-            let answer = match original {
-                // A hold booked nothing that has a mirror.
-                Some(_) if reversal.oinfno == Reversible::Hold => {
-                    v1::ReverseResponse { outcome: UNDONE.to_owned(), ..Default::default() }
-                }
-                Some(original) => v1::ReverseResponse {
-                    outcome: UNDONE.to_owned(),
-                    settlement: Some(undone(&reversal.envelope, original, assigned)?),
-                    receipt: None,
-                },
-                None => v1::ReverseResponse { outcome: TOMBSTONE.to_owned(), ..Default::default() },
+            let outcome = if original.is_some() { UNDONE } else { TOMBSTONE };
+            // A hold booked nothing that has a mirror.
+            let mirrored = original.filter(|_| reversal.oinfno != Reversible::Hold);
+            let mirror = mirrored.map(|original| undone(&reversal.envelope, original, assigned));
+            let answer = v1::ReverseResponse {
+                outcome: outcome.to_owned(),
+                settlement: mirror.transpose()?,
+                receipt: None,
+                booking: Some(reversal.booking()),
             };
             let answer = answer.encode_to_vec();
             sendable(answer.len(), answer_bytes_max)?;
@@ -158,6 +156,7 @@ pub(super) fn told(
         state: state.to_owned(),
         receipt,
         mdtrt_id: message.mdtrt_id.to_string(),
+        answer: message.receipt.answer.to_vec(),
         ..Default::default()
     })
 }
@@ -174,6 +173,7 @@ pub(super) fn told_of_tombstone(
         infno: reversal.oinfno,
         state: TOMBSTONE.to_owned(),
         receipt,
+        answer: message.receipt.answer.to_vec(),
         ..Default::default()
     })
 }

@@ -47,9 +47,17 @@ impl Asked {
 }
 
 /// What a call comes to once it was held against the stay, and the version of it; none where none was asked for.
-struct Checked<A> {
+struct Checked {
     version: Option<u64>,
-    answer: Result<A, Refusal>,
+    answer: Result<Said, Refusal>,
+}
+
+/// An answer but for its booking, encoded beforehand: the committer has it to do for every caller.
+#[derive(Clone, Default)]
+struct Said {
+    bytes: Vec<u8>,
+    /// The sum of the lines that come in.
+    det_item_fee_sumamt: String,
 }
 
 /// What the ledger made of a call.
@@ -59,7 +67,7 @@ enum Outcome<A> {
 }
 
 /// The answer to a call of a stay: what it booked is stored in it, and a receipt of that goes out beside it.
-trait StayAnswer: Message + Default + Clone + 'static {
+trait StayAnswer: Message + Default + 'static {
     fn booking(&mut self) -> &mut Option<v1::StayBooking>;
     fn receipt(&mut self) -> &mut Option<v1::Receipt>;
 }
@@ -93,7 +101,9 @@ impl Desk {
         let call = request::admit(&request).map_err(Refusal::Invalid)?;
         let asked = Asked::of(StayKind::Admit, call, canonical::admit_bytes(request));
         let answer = |assigned: &AssignedStay| {
-            Ok(v1::AdmitResponse { mdtrt_id: assigned.mdtrt_id.to_string(), ..Default::default() })
+            let mdtrt_id = assigned.mdtrt_id.to_string();
+            let bytes = v1::AdmitResponse { mdtrt_id, ..Default::default() }.encode_to_vec();
+            Ok(Said { bytes, ..Said::default() })
         };
         match self.commit(asked, None, deadline, answer).await? {
             Outcome::Done(answer) => Ok(answer),
@@ -167,7 +177,7 @@ impl Desk {
 
     /// A call that is held against the table alone.
     async fn unchecked<A: StayAnswer>(&self, asked: Asked, deadline: Deadline) -> Result<A, Refusal> {
-        match self.commit(asked, None, deadline, |_: &AssignedStay| Ok(A::default())).await? {
+        match self.commit(asked, None, deadline, |_: &AssignedStay| Ok(Said::default())).await? {
             Outcome::Done(answer) => Ok(answer),
             Outcome::Moved => Err(Refusal::Busy),
         }
@@ -182,13 +192,13 @@ impl Desk {
     ) -> Result<A, Refusal> {
         for _ in 0..TRIES {
             let (desk, call, check) = (self.clone(), asked.call.clone(), check.clone());
-            let checked = blocking(move || -> Result<Checked<A>, Refusal> {
+            let checked = blocking(move || -> Result<Checked, Refusal> {
                 let Some(stay) = desk.stay_of(&call)? else {
                     // The ledger refuses it; should the stay be there by then, it has moved.
-                    return Ok(Checked { version: Some(0), answer: Ok(A::default()) });
+                    return Ok(Checked { version: Some(0), answer: Ok(Said::default()) });
                 };
                 let checked = Draft::of(&stay).and_then(|mut draft| check(&mut draft));
-                Ok(Checked { version: Some(stay.version), answer: checked.map(|()| A::default()) })
+                Ok(Checked { version: Some(stay.version), answer: checked.map(|()| Said::default()) })
             })
             .await??;
             let Checked { version, answer } = checked;
@@ -205,7 +215,7 @@ impl Desk {
         asked: Asked,
         version: Option<u64>,
         deadline: Deadline,
-        answer: impl Fn(&AssignedStay) -> Result<A, Refusal> + Send + 'static,
+        answer: impl Fn(&AssignedStay) -> Result<Said, Refusal> + Send + 'static,
     ) -> Result<Outcome<A>, Refusal> {
         let Asked { kind, call, lines, sent } = asked;
         let message = self.message_key(&call.envelope);
@@ -224,18 +234,21 @@ impl Desk {
             if deadline.has_passed() {
                 return Err(Refusal::DeadlineBeforeCommit);
             }
-            let mut answer = answer(assigned)?;
-            let booking = answer.booking().get_or_insert_default();
-            request::stay_infno(kind).clone_into(&mut booking.infno);
-            booking.fixmedins_code = envelope.fixmedins_code.to_string();
-            booking.msgid = envelope.msgid.to_string();
-            booking.mdtrt_id = assigned.mdtrt_id.to_string();
-            if matches!(kind, StayKind::FeesIn | StayKind::FeesOut) {
-                booking.lines = assigned.lines.to_string();
-            }
-            let answer = answer.encode_to_vec();
-            sendable(answer.len(), answer_bytes_max)?;
-            Ok(answer)
+            let Said { mut bytes, det_item_fee_sumamt } = answer(assigned)?;
+            let has_lines = matches!(kind, StayKind::FeesIn | StayKind::FeesOut);
+            let mut behind = A::default();
+            *behind.booking() = Some(v1::StayBooking {
+                infno: request::stay_infno(kind).to_owned(),
+                fixmedins_code: envelope.fixmedins_code.to_string(),
+                msgid: envelope.msgid.to_string(),
+                mdtrt_id: assigned.mdtrt_id.to_string(),
+                lines: if has_lines { assigned.lines.to_string() } else { String::new() },
+                det_item_fee_sumamt,
+            });
+            // The booking is the last field but the receipt: behind the others it is encoded as with them.
+            bytes.extend(behind.encode_to_vec());
+            sendable(bytes.len(), answer_bytes_max)?;
+            Ok(bytes)
         };
         let (reply, committed) = oneshot::channel();
         let send = move |result: Result<Committed, StayError<Refusal>>| drop(reply.send(result));
@@ -243,7 +256,10 @@ impl Desk {
         match self.wait(committed, deadline).await? {
             Ok(committed) => {
                 let mut answer: A = decode(&committed.receipt().answer)?;
-                *answer.receipt() = self.receipt_for(&answer, message).await;
+                // What an earlier release stored says nothing that a receipt could prove.
+                if answer.booking().is_some() {
+                    *answer.receipt() = self.receipt_for(&answer, message).await;
+                }
                 Ok(Outcome::Done(answer))
             }
             Err(StayError::Moved) => Ok(Outcome::Moved),

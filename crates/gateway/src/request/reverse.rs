@@ -63,6 +63,24 @@ pub fn reverse(request: &v1::ReverseRequest) -> Result<Reversal, InvalidMessage>
     reader.faults.finish(reversal(envelope, psn_no, omsgid, oinfno))
 }
 
+impl Reversal {
+    /// What the answer says that it names.
+    pub(crate) fn booking(&self) -> v1::ReversalBooking {
+        let oinfno = match self.oinfno {
+            Reversible::Settle => "2304",
+            Reversible::Cancel => "2305",
+            Reversible::Hold => "2303",
+            Reversible::Stay(kind) => stay_infno(kind),
+        };
+        v1::ReversalBooking {
+            fixmedins_code: self.envelope.fixmedins_code.to_string(),
+            msgid: self.envelope.msgid.to_string(),
+            omsgid: self.omsgid.to_string(),
+            oinfno: oinfno.to_owned(),
+        }
+    }
+}
+
 /// The national transaction of a call of a stay; empty for what is no call.
 pub(crate) fn stay_infno(kind: StayKind) -> &'static str {
     match kind {

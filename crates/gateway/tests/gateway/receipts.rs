@@ -11,7 +11,7 @@ use bedside_gateway::registers::Register;
 use bedside_gateway::{parse_case, request, v1};
 use bedside_ledger::{PersonKey, erase_persons};
 use bedside_policy::Library;
-use bedside_receipt::{Answer, Continued, PublicKey, Receipt, RollBack, add_up};
+use bedside_receipt::{Answer, Continued, PublicKey, Receipt, Reversed, RollBack, add_up};
 use prost::Message;
 use tonic::Code;
 
@@ -124,23 +124,29 @@ async fn a_reversal_has_a_receipt_of_what_came_of_it() {
     let Answer::Undone(added) = &proved.answer else { panic!("{:?}", proved.answer) };
     assert_eq!((&added.init_setl_id, proved.checkpoint.tree.size), (&settlement.setl_id, 2));
     assert_eq!(added.medfee_sumamt.to_string(), "-100.00");
-    // asked for by msgid, the answer is put together from what the query tells
     let asked = house.query_knowing("R1", "1").await;
-    let again =
-        v1::ReverseResponse { outcome: "undone".to_owned(), settlement: asked.settlement, receipt: None };
-    assert_eq!(again, undone);
+    assert_eq!((asked.answer, &asked.settlement), (undone.encode_to_vec(), &undone.settlement));
+    let again = undone;
     assert_eq!(first.continued_by(&file(&again, asked.receipt), &key), Ok(Continued::Proved));
 
     let answered = house.reverse("R2", &settlement.psn_no, "M-lost", "2304").await.unwrap();
     let receipt = answered.receipt.clone();
     let tombstone = v1::ReverseResponse { receipt: None, ..answered };
-    assert_eq!(file(&tombstone, receipt).verify(&key).unwrap().answer, Answer::Tombstone);
+    let named = |msgid: &str, omsgid: &str| {
+        Answer::Tombstone(Some(Reversed {
+            fixmedins_code: "H33010600001".to_owned(),
+            msgid: msgid.to_owned(),
+            omsgid: omsgid.to_owned(),
+            oinfno: "2304".to_owned(),
+        }))
+    };
+    assert_eq!(file(&tombstone, receipt).verify(&key).unwrap().answer, named("R2", "M-lost"));
     let replayed = house.reverse("R2", &settlement.psn_no, "M-lost", "2304").await.unwrap();
     file(&tombstone, replayed.receipt).verify(&key).unwrap();
     for msgid in ["R2", "M-lost"] {
         let asked = house.query(msgid).await;
         assert_eq!(asked.state, "tombstone", "{msgid}");
-        assert_eq!(file(&tombstone, asked.receipt).verify(&key).unwrap().answer, Answer::Tombstone);
+        assert_eq!(file(&tombstone, asked.receipt).verify(&key).unwrap().answer, named("R2", "M-lost"));
     }
     let got = house.get(&settlement.setl_id, &settlement.psn_no).await.unwrap();
     assert_eq!((got.state.as_str(), got.settlement.as_ref()), ("reversed", Some(&settlement)));

@@ -1,7 +1,7 @@
 //! The calls of a stay: each answer says what it did, and its receipt proves that, to anyone who has the public key.
 
 use bedside_gateway::v1;
-use bedside_receipt::{Answer, Continued, PublicKey, Receipt, StayBooking};
+use bedside_receipt::{Answer, Continued, Fen, PublicKey, Receipt, Reversed, StayBooking};
 use prost::Message;
 
 use crate::holds::ahead;
@@ -23,8 +23,8 @@ fn booking(infno: &str, msgid: &str, mdtrt_id: &str, lines: &str, sum: &str) -> 
         fixmedins_code: "H33010600001".to_owned(),
         msgid: msgid.to_owned(),
         mdtrt_id: mdtrt_id.to_owned(),
-        lines: lines.to_owned(),
-        det_item_fee_sumamt: sum.to_owned(),
+        lines: lines.parse().ok(),
+        det_item_fee_sumamt: sum.replace('.', "").parse().ok().map(Fen),
     }
 }
 
@@ -117,16 +117,24 @@ async fn what_takes_back_a_call_that_moves_nothing_has_a_receipt() {
     house.client.upload_fees(stay.upload("u", 0..3)).await.unwrap();
     house.client.discharge(stay.discharge("d")).await.unwrap();
     house.client.pre_settle(stay.hold("h", ahead(3_600))).await.unwrap();
-    for (msgid, omsgid, oinfno, answer) in [
-        ("r1", "h", "2303", Answer::TakenBack),
-        ("r2", "d", "2402", Answer::TakenBack),
-        ("r3", "never", "2301", Answer::Tombstone),
-        ("r4", "u", "2301", Answer::TakenBack),
+    for (msgid, omsgid, oinfno, arrived) in [
+        ("r1", "h", "2303", true),
+        ("r2", "d", "2402", true),
+        ("r3", "never", "2301", false),
+        ("r4", "u", "2301", true),
     ] {
+        let reversed = Reversed {
+            fixmedins_code: "H33010600001".to_owned(),
+            msgid: msgid.to_owned(),
+            omsgid: omsgid.to_owned(),
+            oinfno: oinfno.to_owned(),
+        };
+        let answer = if arrived { Answer::TakenBack(reversed) } else { Answer::Tombstone(Some(reversed)) };
         let mut answered = house.reverse(msgid, stay.psn_no(), omsgid, oinfno).await.unwrap();
         let receipt = answered.receipt.take();
         assert_eq!(file(&answered, receipt).verify(&key).unwrap().answer, answer, "{msgid}");
         let asked = house.query(msgid).await;
+        assert_eq!(asked.answer, answered.encode_to_vec(), "{msgid}");
         assert_eq!(file(&answered, asked.receipt).verify(&key).unwrap().answer, answer, "{msgid}");
     }
     house.close().await;

@@ -4,8 +4,8 @@
 
 use bedside_claim::Lang;
 use bedside_receipt::{
-    Added, Answer, AnswerError, Continued, Corrected, FileError, Mismatch, NotProved, NoteError, RollBack,
-    StayBooking, Sum,
+    Added, Answer, AnswerError, Continued, Corrected, FileError, Mismatch, NotProved, NoteError, Reversed,
+    RollBack, StayBooking, Sum,
 };
 
 /// What an answer is.
@@ -27,7 +27,7 @@ pub(super) fn answer(answer: &Answer, lang: Lang) -> String {
                 }
             };
         }
-        Answer::Tombstone => {
+        Answer::Tombstone(None) => {
             return match lang {
                 Lang::Zh => "一份未到达报文的冲正，该报文永不受理，不涉及金额".to_owned(),
                 Lang::En => {
@@ -36,10 +36,20 @@ pub(super) fn answer(answer: &Answer, lang: Lang) -> String {
                 }
             };
         }
-        Answer::TakenBack => {
+        Answer::Tombstone(Some(reversed)) => {
+            let of = named(reversed, lang);
             return match lang {
-                Lang::Zh => "一份保留或住院报文的冲正，不涉及金额".to_owned(),
-                Lang::En => "the reversal of a hold or of a call of a stay, which moves no money,".to_owned(),
+                Lang::Zh => format!("{of}的冲正：该报文未到达，永不受理，不涉及金额"),
+                Lang::En => {
+                    format!("the reversal of {of}, which had not arrived and never will and moves no money,")
+                }
+            };
+        }
+        Answer::TakenBack(reversed) => {
+            let of = named(reversed, lang);
+            return match lang {
+                Lang::Zh => format!("{of}的冲正，不涉及金额"),
+                Lang::En => format!("the reversal of {of}, which moves no money,"),
             };
         }
         Answer::Stay(booking) => return stay(booking, lang),
@@ -53,14 +63,23 @@ pub(super) fn answer(answer: &Answer, lang: Lang) -> String {
     }
 }
 
+/// What a reversal names.
+fn named(reversed: &Reversed, lang: Lang) -> String {
+    let Reversed { fixmedins_code, omsgid, oinfno, .. } = reversed;
+    match lang {
+        Lang::Zh => format!("医院 {fixmedins_code} 的 {oinfno} 报文 {omsgid} "),
+        Lang::En => format!("call {oinfno} of hospital {fixmedins_code} (message {omsgid})"),
+    }
+}
+
 fn stay(booking: &StayBooking, lang: Lang) -> String {
     let StayBooking { infno, fixmedins_code, msgid, mdtrt_id, lines, det_item_fee_sumamt } = booking;
-    let lines = match (lang, lines.as_str(), det_item_fee_sumamt.as_str()) {
-        (_, "", _) => String::new(),
-        (Lang::Zh, lines, "") => format!("，明细 {lines} 条"),
-        (Lang::Zh, lines, sum) => format!("，明细 {lines} 条、合计 {sum} 元"),
-        (Lang::En, lines, "") => format!(", {lines} lines"),
-        (Lang::En, lines, sum) => format!(", {lines} lines of {sum} yuan together"),
+    let lines = match (lang, lines, det_item_fee_sumamt) {
+        (_, None, _) => String::new(),
+        (Lang::Zh, Some(lines), None) => format!("，明细 {lines} 条"),
+        (Lang::Zh, Some(lines), Some(sum)) => format!("，明细 {lines} 条、合计 {sum} 元"),
+        (Lang::En, Some(lines), None) => format!(", {lines} lines"),
+        (Lang::En, Some(lines), Some(sum)) => format!(", {lines} lines of {sum} yuan together"),
     };
     match lang {
         Lang::Zh => format!("就诊 {mdtrt_id} 的 {infno}（医院 {fixmedins_code}，报文 {msgid}{lines}）"),
@@ -181,8 +200,30 @@ pub(super) fn not_continued(continued: &Continued, from: u64, to: u64, lang: Lan
 }
 
 #[cfg(test)]
+#[allow(clippy::inconsistent_digit_grouping)]
 mod tests {
     use super::*;
+    use bedside_receipt::Fen;
+
+    #[test]
+    fn a_reversal_names_what_it_reversed() {
+        let reversed = Reversed {
+            fixmedins_code: "H1".to_owned(),
+            msgid: "r1".to_owned(),
+            omsgid: "m1".to_owned(),
+            oinfno: "2304".to_owned(),
+        };
+        let tombstone = Answer::Tombstone(Some(reversed.clone()));
+        assert_eq!(
+            answer(&tombstone, Lang::Zh),
+            "医院 H1 的 2304 报文 m1 的冲正：该报文未到达，永不受理，不涉及金额"
+        );
+        let taken_back = Answer::TakenBack(Reversed { oinfno: "2303".to_owned(), ..reversed });
+        assert_eq!(
+            answer(&taken_back, Lang::En),
+            "the reversal of call 2303 of hospital H1 (message m1), which moves no money,"
+        );
+    }
 
     #[test]
     fn a_call_of_a_stay_is_told_in_both_languages() {
@@ -191,8 +232,8 @@ mod tests {
             fixmedins_code: "H1".to_owned(),
             msgid: "m1".to_owned(),
             mdtrt_id: "V1".to_owned(),
-            lines: "3".to_owned(),
-            det_item_fee_sumamt: "100.00".to_owned(),
+            lines: Some(3),
+            det_item_fee_sumamt: Some(Fen(100_00)),
         };
         let told = |booking: &StayBooking, lang| answer(&Answer::Stay(booking.clone()), lang);
         assert_eq!(
@@ -203,7 +244,7 @@ mod tests {
             told(&booking, Lang::En),
             "call 2301 of stay V1 at hospital H1 (message m1, 3 lines of 100.00 yuan together)"
         );
-        let bare = StayBooking { lines: String::new(), det_item_fee_sumamt: String::new(), ..booking };
+        let bare = StayBooking { lines: None, det_item_fee_sumamt: None, ..booking };
         assert_eq!(told(&bare, Lang::En), "call 2301 of stay V1 at hospital H1 (message m1)");
     }
 }

@@ -9,7 +9,7 @@ use bedside_claim::{Claim, LineSplit, Money};
 use bedside_ledger::{AssignedStay, StayKind, StayLine, StayLines, StayRefusal};
 use bedside_policy::Unresolved;
 
-use super::{Asked, Checked, Desk, Draft, Outcome, StayAnswer, TRIES};
+use super::{Asked, Checked, Desk, Draft, Outcome, Said, StayAnswer, TRIES};
 use crate::answer;
 use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
@@ -82,11 +82,11 @@ impl Desk {
         };
         for _ in 0..TRIES {
             let (desk, call, request) = (self.clone(), asked.call.clone(), Arc::clone(&request));
-            let Checked { version, answer } = blocking(move || -> Result<Checked<A>, Refusal> {
+            let Checked { version, answer } = blocking(move || -> Result<Checked, Refusal> {
                 // Only what refunds an earlier line depends on what else comes and goes; dates are checked again at discharge.
                 let charges = earlier_charges(&request.feedetail);
                 let Some(stay) = desk.stay_around(&call, &charges)? else {
-                    return Ok(Checked { version: Some(0), answer: Ok(A::default()) });
+                    return Ok(Checked { version: Some(0), answer: Ok(Said::default()) });
                 };
                 let answer =
                     Draft::of(&stay).and_then(|draft| desk.taken_in(&draft, &request.feedetail, say));
@@ -107,7 +107,7 @@ impl Desk {
         draft: &Draft,
         rows: &[v1::FeeDetail],
         say: fn(Vec<v1::LineSettlement>, Vec<v1::Text>) -> A,
-    ) -> Result<A, Refusal> {
+    ) -> Result<Said, Refusal> {
         let mut lines = rows.to_vec();
         lines.extend(refunded_with(draft, rows));
         if lines.len() > LINES_MAX {
@@ -143,9 +143,8 @@ impl Desk {
             tracing::error!(%error, "lines of a stay were not summed");
             Refusal::Fault
         })?;
-        let mut answer = say(result, warnings);
-        answer.booking().get_or_insert_default().det_item_fee_sumamt = sum.to_string();
-        Ok(answer)
+        let bytes = say(result, warnings).encode_to_vec();
+        Ok(Said { bytes, det_item_fee_sumamt: sum.to_string() })
     }
 }
 

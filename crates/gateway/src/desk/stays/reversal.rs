@@ -21,7 +21,7 @@ impl Desk {
         sent: Vec<u8>,
         deadline: Deadline,
     ) -> Result<v1::ReverseResponse, Refusal> {
-        let message = self.message_key(&reversal.envelope);
+        let (message, booking) = (self.message_key(&reversal.envelope), reversal.booking());
         let event = ReverseEvent {
             message: message.clone(),
             person: self.person_key(&reversal.psn_no),
@@ -38,7 +38,11 @@ impl Desk {
                 StayUndone::TakenBack => UNDONE,
                 StayUndone::Barred => TOMBSTONE,
             };
-            let answer = v1::ReverseResponse { outcome: outcome.to_owned(), ..Default::default() };
+            let answer = v1::ReverseResponse {
+                outcome: outcome.to_owned(),
+                booking: Some(booking.clone()),
+                ..Default::default()
+            };
             Ok(answer.encode_to_vec())
         };
         let (reply, answer) = oneshot::channel();

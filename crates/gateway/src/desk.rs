@@ -17,14 +17,15 @@ mod registers;
 mod reversal;
 mod stays;
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bedside_adjudication::adjudicate;
 use bedside_claim::{AccumulatorChange, Accumulators, Claim, Fault, Overflow, Settlement};
 use bedside_ledger::{
-    Assigned, Committed, Decision, Health, Ledger, MessageKey, MessageKind, PersonKey, Posting, ReadError,
-    SETTLEMENT_LINES_MAX, Seen, SettleError, SettleEvent, TooLarge,
+    Assigned, Committed, Decision, Health, Ledger, MessageKey, MessageKind, NotBooked, PersonKey, Posting,
+    ReadError, SETTLEMENT_LINES_MAX, Seen, SettleError, SettleEvent, TooLarge,
 };
 use bedside_policy::{Library, Programme, Unresolved};
 use prost::Message;
@@ -271,18 +272,17 @@ impl Desk {
 
     fn settle_refusal(&self, error: SettleError<Refusal>, asking: Asking, sent: &[u8]) -> Refusal {
         match error {
-            SettleError::Refused(refusal) => refusal,
-            SettleError::Conflict { stored_kind, stored_request } => {
-                let difference = match (stored_kind, asking) {
-                    (MessageKind::Settle, Asking::Bill) => Difference::of_settle(&stored_request, sent),
-                    (MessageKind::Settle, Asking::Stay) => Difference::of_settle_stay(&stored_request, sent),
-                    (MessageKind::Hold, Asking::Hold) => Difference::of_hold(&stored_request, sent),
-                    _ => None,
+            SettleError::NotBooked(error) => {
+                let kind = match asking {
+                    Asking::Bill | Asking::Stay => MessageKind::Settle,
+                    Asking::Hold => MessageKind::Hold,
                 };
-                Refusal::Conflict(difference.unwrap_or_default())
+                self.not_booked(error, "a settlement or a hold", kind, |stored| match asking {
+                    Asking::Bill => Difference::of_settle(stored, sent),
+                    Asking::Stay => Difference::of_settle_stay(stored, sent),
+                    Asking::Hold => Difference::of_hold(stored, sent),
+                })
             }
-            SettleError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
-            SettleError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             SettleError::AlreadySettled { setl_id } => {
                 Refusal::AlreadySettled { setl_id: setl_id.to_string() }
             }
@@ -291,18 +291,33 @@ impl Desk {
             SettleError::Moved => Refusal::Busy,
             SettleError::DiskNearlyFull => Refusal::DiskNearlyFull,
             SettleError::Hold(unusable) => holds::refusal(unusable),
-            SettleError::Stopped => self.stop(),
-            SettleError::TooLarge(error) => too_large(error),
-            SettleError::Unreadable(_)
-            | SettleError::Panicked
-            | SettleError::Unbalanced { .. }
+            SettleError::Unbalanced { .. }
             | SettleError::OutOfRange
             | SettleError::ChangedTwice(_)
             | SettleError::OtherFamily(_)
-            | SettleError::Stale(_) => {
-                tracing::error!(%error, "the ledger did not book a settlement or a hold");
-                Refusal::Fault
+            | SettleError::Stale(_) => defect(&error, "a settlement or a hold"),
+        }
+    }
+
+    /// What any command of a kind is refused for. `difference` holds the content of one that is booked against what was sent.
+    fn not_booked(
+        &self,
+        error: NotBooked<Refusal>,
+        what: &str,
+        kind: MessageKind,
+        difference: impl FnOnce(&[u8]) -> Option<Difference>,
+    ) -> Refusal {
+        match error {
+            NotBooked::Refused(refusal) => refusal,
+            NotBooked::Conflict { stored_kind, stored_request } => {
+                let difference = (stored_kind == kind).then(|| difference(&stored_request)).flatten();
+                Refusal::Conflict(difference.unwrap_or_default())
             }
+            NotBooked::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
+            NotBooked::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
+            NotBooked::Stopped => self.stop(),
+            NotBooked::TooLarge(error) => too_large(error),
+            NotBooked::Unreadable(_) | NotBooked::Panicked => defect(&error, what),
         }
     }
 
@@ -399,6 +414,12 @@ fn decide(
         accumulators: settlement.accumulators.into_iter().chain(looked_at).collect(),
         answer,
     })
+}
+
+/// What only a defect or damage brings about.
+fn defect(error: &impl Display, what: &str) -> Refusal {
+    tracing::error!(%error, "the ledger did not book {what}");
+    Refusal::Fault
 }
 
 /// What the ledger does not keep in one place. Identifiers are checked before they come to it.

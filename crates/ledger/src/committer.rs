@@ -17,12 +17,12 @@ use bedside_claim::{AccumulatorChange, Money, Overflow, Owner};
 use crate::booking::{self, BookingError};
 use crate::event::{
     Assigned, BookedSettlement, CancelEvent, Committed, Decision, MessageKey, MessageKind, PersonKey,
-    Posting, Receipt, ReverseEvent, SettleEvent, Status, sequence_of, setl_id_of,
+    Posting, ReverseEvent, SettleEvent, Status, sequence_of, setl_id_of,
 };
 use crate::frame::Position;
 use crate::journal::{Draft, Writer};
 use crate::kept::Salt;
-use crate::outcome::{CancelError, RegisterError, ReverseError, SettleError, Stopped};
+use crate::outcome::{CancelError, NotBooked, RegisterError, ReverseError, SettleError, Stopped};
 use crate::planted;
 use crate::record::{Entry, Record};
 use crate::register::{self, RecordedRow, RegisterEvent, Registered};
@@ -167,21 +167,8 @@ impl Group<'_> {
         decide: impl Fn(&Seen, &Assigned) -> Result<Decision, E>,
     ) -> Result<Committed, SettleError<E>> {
         event.check()?;
-        if let Some((kind, stored)) = self.stored(&event.message)? {
-            return match kind {
-                MessageKind::Tombstone => {
-                    Err(SettleError::Reversed { by: Arc::clone(&stored.message.msgid) })
-                }
-                _ if stored.is_erased() => Err(SettleError::Erased { setl_id: stored.setl_id() }),
-                MessageKind::Settle
-                    if stored.request == event.request || planted::is("accept-other-content") =>
-                {
-                    Ok(Committed::Replayed(stored.receipt()))
-                }
-                stored_kind => {
-                    Err(SettleError::Conflict { stored_kind, stored_request: stored.request.clone() })
-                }
-            };
+        if let Some(replayed) = self.replayed(&event.message, MessageKind::Settle, &event.request)? {
+            return Ok(replayed);
         }
         if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)?
             && !planted::is("settle-visit-twice")
@@ -194,9 +181,7 @@ impl Group<'_> {
         }
         let seen = self.seen_by(&event)?;
         let assigned = self.assign(event.booked_at_ms);
-        let decision = catch_unwind(AssertUnwindSafe(|| decide(&seen, &assigned)))
-            .map_err(|_| SettleError::Panicked)?
-            .map_err(SettleError::Refused)?;
+        let decision = decided(|| decide(&seen, &assigned))?;
         check_decision(&decision, event.family_no.as_ref())?;
         let (part, bill) = event.stay.map_or((None, Vec::new()), |stay| (Some(stay.part), stay.bill));
         self.book(Record {
@@ -226,19 +211,8 @@ impl Group<'_> {
         decide: impl Fn(&BookedSettlement, &Assigned) -> Result<Vec<u8>, E>,
     ) -> Result<Committed, CancelError<E>> {
         event.check()?;
-        if let Some((kind, stored)) = self.stored(&event.message)? {
-            return match kind {
-                MessageKind::Tombstone => {
-                    Err(CancelError::Reversed { by: Arc::clone(&stored.message.msgid) })
-                }
-                _ if stored.is_erased() => Err(CancelError::Erased { setl_id: stored.setl_id() }),
-                MessageKind::Cancel if stored.request == event.request => {
-                    Ok(Committed::Replayed(stored.receipt()))
-                }
-                stored_kind => {
-                    Err(CancelError::Conflict { stored_kind, stored_request: stored.request.clone() })
-                }
-            };
+        if let Some(replayed) = self.replayed(&event.message, MessageKind::Cancel, &event.request)? {
+            return Ok(replayed);
         }
         let found = self.settlement_of(&event.message, &event.person, &event.setl_id)?;
         let (settlement, row) = found.ok_or(CancelError::NotFound)?;
@@ -253,9 +227,7 @@ impl Group<'_> {
         let assigned = self.assign(event.booked_at_ms);
         let newest = self.newest(settlement)?;
         let (settlement, booked) = (&newest.record, newest.booked(Status::Booked));
-        let answer = catch_unwind(AssertUnwindSafe(|| decide(&booked, &assigned)))
-            .map_err(|_| CancelError::Panicked)?
-            .map_err(CancelError::Refused)?;
+        let answer = decided(|| decide(&booked, &assigned))?;
         let mirror = mirror_of(settlement).map_err(no_mirror)?;
         self.book(Record {
             sequence: assigned.sequence,
@@ -277,8 +249,8 @@ impl Group<'_> {
         decide: impl Fn(Option<&BookedSettlement>, &Assigned) -> Result<Vec<u8>, E>,
     ) -> Result<Committed, ReverseError<E>> {
         event.check()?;
-        if let Some(receipt) = self.repeated_reversal(&event)? {
-            return Ok(Committed::Replayed(receipt));
+        if let Some(replayed) = self.replayed_reversal(&event)? {
+            return Ok(replayed);
         }
         let settlement = match self.stored(&event.original())? {
             None => None,
@@ -289,9 +261,7 @@ impl Group<'_> {
         };
         let assigned = self.assign(event.booked_at_ms);
         let booked = settlement.as_ref().map(|it| it.booked(Status::Booked));
-        let answer = catch_unwind(AssertUnwindSafe(|| decide(booked.as_ref(), &assigned)))
-            .map_err(|_| ReverseError::Panicked)?
-            .map_err(ReverseError::Refused)?;
+        let answer = decided(|| decide(booked.as_ref(), &assigned))?;
         let (entry, undoing) = match settlement {
             Some(newest) => {
                 let mirror = mirror_of(&newest.record).map_err(no_mirror)?;
@@ -356,27 +326,33 @@ impl Group<'_> {
         Ok(Registered::New { receipt: booked.receipt().clone(), rows: count })
     }
 
-    /// The answer to a reversal that was booked before; nothing for a new one.
-    pub(crate) fn repeated_reversal<E>(
+    /// What was booked under a message that asks for the same with the same content; nothing for a new message.
+    pub(crate) fn replayed<E>(
+        &self,
+        message: &MessageKey,
+        kind: MessageKind,
+        request: &[u8],
+    ) -> Result<Option<Committed>, NotBooked<E>> {
+        let Some((stored_kind, stored)) = self.stored(message)? else { return Ok(None) };
+        is_known(stored_kind, &stored)?;
+        let is_blind = kind == MessageKind::Settle && planted::is("accept-other-content");
+        if stored_kind == kind && (stored.request == request || is_blind) {
+            Ok(Some(Committed::Replayed(stored.receipt())))
+        } else {
+            Err(NotBooked::Conflict { stored_kind, stored_request: stored.request.clone() })
+        }
+    }
+
+    /// What was booked of a reversal before; nothing for a new one.
+    pub(crate) fn replayed_reversal<E>(
         &self,
         event: &ReverseEvent,
-    ) -> Result<Option<Receipt>, ReverseError<E>> {
-        match self.stored(&event.message)? {
-            None if event.omsgid == event.message.msgid => Err(ReverseError::Itself),
-            None => Ok(None),
-            Some((MessageKind::Tombstone, stored)) => {
-                Err(ReverseError::Reversed { by: Arc::clone(&stored.message.msgid) })
-            }
-            Some((_, stored)) if stored.is_erased() => {
-                Err(ReverseError::Erased { setl_id: stored.setl_id() })
-            }
-            Some((MessageKind::Reverse, stored)) if stored.request == event.request => {
-                Ok(Some(stored.receipt()))
-            }
-            Some((stored_kind, stored)) => {
-                Err(ReverseError::Conflict { stored_kind, stored_request: stored.request.clone() })
-            }
+    ) -> Result<Option<Committed>, ReverseError<E>> {
+        let replayed = self.replayed(&event.message, MessageKind::Reverse, &event.request)?;
+        if replayed.is_none() && event.omsgid == event.message.msgid {
+            return Err(ReverseError::Itself);
         }
+        Ok(replayed)
     }
 
     /// The settlement that an earlier call booked, where a reversal may undo it.
@@ -386,12 +362,7 @@ impl Group<'_> {
         kind: MessageKind,
         original: Arc<Record>,
     ) -> Result<Arc<Record>, ReverseError<E>> {
-        if kind == MessageKind::Tombstone {
-            return Err(ReverseError::Reversed { by: Arc::clone(&original.message.msgid) });
-        }
-        if original.is_erased() {
-            return Err(ReverseError::Erased { setl_id: original.setl_id() });
-        }
+        is_known(kind, &original)?;
         if original.person != event.person {
             return Err(ReverseError::OtherPerson);
         }
@@ -544,6 +515,23 @@ pub(crate) fn check_changes<E>(
         }
     }
     Ok(())
+}
+
+/// Neither barred nor erased: what the message asked for can be told.
+pub(crate) fn is_known<E>(kind: MessageKind, stored: &Record) -> Result<(), NotBooked<E>> {
+    if kind == MessageKind::Tombstone {
+        return Err(NotBooked::Reversed { by: Arc::clone(&stored.message.msgid) });
+    }
+    if stored.is_erased() {
+        return Err(NotBooked::Erased { setl_id: stored.setl_id() });
+    }
+    Ok(())
+}
+
+/// What the caller's decision comes to; its panic is caught here.
+pub(crate) fn decided<T, E>(decide: impl FnOnce() -> Result<T, E>) -> Result<T, NotBooked<E>> {
+    let decided = catch_unwind(AssertUnwindSafe(decide)).map_err(|_| NotBooked::Panicked)?;
+    decided.map_err(NotBooked::Refused)
 }
 
 fn no_mirror(_: Overflow) -> ReadError {

@@ -166,14 +166,24 @@ fn after_the_first_failing_call_nothing_is_promised() {
                 if group < (fails_at - 1) / 2 {
                     promised.extend(outcomes.into_iter().map(Result::unwrap));
                 } else {
-                    assert!(outcomes.iter().all(|it| matches!(it, Err(SettleError::Stopped))));
+                    assert!(
+                        outcomes
+                            .iter()
+                            .all(|it| matches!(it, Err(SettleError::NotBooked(NotBooked::Stopped))))
+                    );
                     break;
                 }
             }
             assert!(matches!(ledger.health(), Health::Stopped { .. }));
-            assert!(matches!(ledger.settle(event(50), decide), Err(SettleError::Stopped)));
+            assert!(matches!(
+                ledger.settle(event(50), decide),
+                Err(SettleError::NotBooked(NotBooked::Stopped))
+            ));
             let calls = disk.calls.load(Ordering::SeqCst);
-            assert!(matches!(ledger.settle(event(0), decide), Err(SettleError::Stopped)), "a replay too");
+            assert!(
+                matches!(ledger.settle(event(0), decide), Err(SettleError::NotBooked(NotBooked::Stopped))),
+                "a replay too"
+            );
             assert_eq!(disk.calls.load(Ordering::SeqCst), calls, "nothing is tried again");
             assert_eq!(calls, fails_at);
             drop(ledger);
@@ -241,13 +251,13 @@ fn a_write_past_its_deadline_stops() {
     let short = LedgerConfig { write_deadline: std::time::Duration::from_millis(20), ..config(dir.path()) };
     let ledger = Ledger::open_on(short, open::Disk { wrap, free: Arc::new(|| Ok(u64::MAX)) }).unwrap();
     // callers are answered although the committer is not
-    assert!(matches!(ledger.settle(event(1), decide), Err(SettleError::Stopped)));
+    assert!(matches!(ledger.settle(event(1), decide), Err(SettleError::NotBooked(NotBooked::Stopped))));
     let Health::Stopped { reason } = ledger.health() else { panic!("serving") };
     assert!(reason.starts_with("a write took longer than"), "{reason}");
-    assert!(matches!(ledger.settle(event(1), decide), Err(SettleError::Stopped)));
+    assert!(matches!(ledger.settle(event(1), decide), Err(SettleError::NotBooked(NotBooked::Stopped))));
     let (sender, outcome) = mpsc::channel();
     ledger.submit_settle(event(2), decide, move |it: Outcome| sender.send(it).unwrap()).unwrap();
-    assert!(matches!(outcome.recv().unwrap(), Err(SettleError::Stopped)));
+    assert!(matches!(outcome.recv().unwrap(), Err(SettleError::NotBooked(NotBooked::Stopped))));
     release.send(()).unwrap();
     ledger.shutdown();
     assert!(matches!(ledger.health(), Health::Stopped { reason: kept } if kept == reason));

@@ -172,7 +172,7 @@ impl Ledger {
             // The receiver waits below until this arrives.
             let _ = sender.send(outcome);
         }));
-        self.wait(&receiver).unwrap_or(Err(SettleError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(Stopped.into()))
     }
 
     /// Cancels and waits for the outcome, also for a place in the queue.
@@ -188,7 +188,7 @@ impl Ledger {
         self.submit_waiting(cancel_command(event, decide, move |outcome| {
             let _ = sender.send(outcome);
         }));
-        self.wait(&receiver).unwrap_or(Err(CancelError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(Stopped.into()))
     }
 
     /// Submits a reversal; never blocks. `decide` gets what the earlier call booked, a settlement or, without amounts, a
@@ -218,7 +218,7 @@ impl Ledger {
         self.submit_waiting(reverse_command(event, decide, move |outcome| {
             let _ = sender.send(outcome);
         }));
-        self.wait(&receiver).unwrap_or(Err(ReverseError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(Stopped.into()))
     }
 
     /// Submits rows of registers, waiting for a place in the queue; otherwise as [`Ledger::submit_settle`]. Whoever sends
@@ -547,7 +547,7 @@ where
     Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
         let outcome = match group {
             Some(group) => group.settle(event, decide),
-            None => Err(SettleError::Stopped),
+            None => Err(Stopped.into()),
         };
         Box::new(move |written| reply(written.map_err(SettleError::from).and(outcome)))
     })
@@ -562,7 +562,7 @@ where
     Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
         let outcome = match group {
             Some(group) => group.cancel(event, decide),
-            None => Err(CancelError::Stopped),
+            None => Err(Stopped.into()),
         };
         Box::new(move |written| reply(written.map_err(CancelError::from).and(outcome)))
     })
@@ -590,7 +590,7 @@ where
     Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
         let outcome = match group {
             Some(group) => group.reverse(event, decide),
-            None => Err(ReverseError::Stopped),
+            None => Err(Stopped.into()),
         };
         Box::new(move |written| reply(written.map_err(ReverseError::from).and(outcome)))
     })

@@ -123,7 +123,9 @@ pub use kept::{Erased, Salt};
 pub use ledger::Ledger;
 pub use node::Node;
 pub use open::{OpenError, OpenReport, Rebuilt, TailCut};
-pub use outcome::{Busy, CancelError, CorrectError, RegisterError, ReverseError, SettleError, Unusable};
+pub use outcome::{
+    Busy, CancelError, CorrectError, NotBooked, RegisterError, ReverseError, SettleError, Unusable,
+};
 pub use period::{Period, PeriodRecords};
 pub use progress::Progress;
 pub use readjudication::{

@@ -1,4 +1,7 @@
-//! Why a command was not booked: one enum per command, in the order in which the conditions are checked.
+//! Why a command was not booked: one enum per command, its own conditions in the order in which they are checked; what any
+//! command may meet is [`NotBooked`].
+
+mod not_booked;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,6 +16,9 @@ use crate::holds::Ended;
 use crate::segments::ReadError;
 use crate::stay::StayRefusal;
 
+pub use self::not_booked::NotBooked;
+pub(crate) use self::not_booked::Stopped;
+
 /// The queue is full. Nothing happened and nothing will: the command may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the ledger is busy")]
@@ -21,36 +27,9 @@ pub struct Busy;
 /// Why a settlement, or a hold, was not booked. `E` is the refusal of the caller's decision.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError<E> {
-    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
-    /// same message then tells.
-    #[error("the ledger has stopped")]
-    Stopped,
-    /// An identifier, the whole record or the accumulators of one term are longer than the ledger stores.
+    /// What any command may meet.
     #[error(transparent)]
-    TooLarge(TooLarge),
-    /// The ledger's own files could not be read. Nothing was booked.
-    #[error(transparent)]
-    Unreadable(ReadError),
-    /// The message is booked with other content, or asked for something else.
-    #[error("message is booked with other content")]
-    Conflict {
-        /// What the booked message asked for.
-        stored_kind: MessageKind,
-        /// Its content.
-        stored_request: Vec<u8>,
-    },
-    /// The message is booked and its content was erased since: nobody can tell any more whether this is the same.
-    #[error("the message is booked by `{setl_id}`, whose content was erased")]
-    Erased {
-        /// What it booked.
-        setl_id: Arc<str>,
-    },
-    /// The message was reversed before it arrived, and is refused for ever.
-    #[error("the message was reversed by `{by}`")]
-    Reversed {
-        /// The `msgid` of the reversal.
-        by: Arc<str>,
-    },
+    NotBooked(NotBooked<E>),
     /// The visit is settled under another message.
     #[error("visit is already settled by `{setl_id}`")]
     AlreadySettled {
@@ -69,12 +48,6 @@ pub enum SettleError<E> {
     /// The disk is nearly full: what is left is for cancellations. Nothing was booked.
     #[error("the disk is nearly full, no settlement is booked")]
     DiskNearlyFull,
-    /// The decision panicked: a defect of the decision, not of the ledger, which goes on.
-    #[error("the decision failed")]
-    Panicked,
-    /// The decision refused; nothing is stored, the message may be used again.
-    #[error("{0}")]
-    Refused(E),
     /// The postings do not sum to the bill's total.
     #[error("postings sum to {posted}, but the bill's total is {medfee_sumamt}")]
     Unbalanced {
@@ -123,36 +96,9 @@ pub enum Unusable {
 /// Why a cancellation was not booked. `E` is the refusal of the caller's decision.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError<E> {
-    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
-    /// same message then tells.
-    #[error("the ledger has stopped")]
-    Stopped,
-    /// An identifier or the whole record is longer than the ledger stores.
+    /// What any command may meet.
     #[error(transparent)]
-    TooLarge(TooLarge),
-    /// The ledger's own files could not be read. Nothing was booked.
-    #[error(transparent)]
-    Unreadable(ReadError),
-    /// The message is booked with other content, or asked for something else.
-    #[error("message is booked with other content")]
-    Conflict {
-        /// What the booked message asked for.
-        stored_kind: MessageKind,
-        /// Its content.
-        stored_request: Vec<u8>,
-    },
-    /// The message is booked and its content was erased since: nobody can tell any more whether this is the same.
-    #[error("the message is booked by `{setl_id}`, whose content was erased")]
-    Erased {
-        /// What it booked.
-        setl_id: Arc<str>,
-    },
-    /// The message was reversed before it arrived, and is refused for ever.
-    #[error("the message was reversed by `{by}`")]
-    Reversed {
-        /// The `msgid` of the reversal.
-        by: Arc<str>,
-    },
+    NotBooked(NotBooked<E>),
     /// There is no such settlement of this person at this hospital. Another's settlement is answered the same way.
     #[error("settlement not found")]
     NotFound,
@@ -169,12 +115,6 @@ pub enum CancelError<E> {
         /// The latest settlement that stands.
         by: Arc<str>,
     },
-    /// The decision panicked: a defect of the decision, not of the ledger, which goes on.
-    #[error("the decision failed")]
-    Panicked,
-    /// The decision refused; nothing is stored, the message may be used again.
-    #[error("{0}")]
-    Refused(E),
     /// The disk is full and the reserved space used up. Nothing was booked.
     #[error("the disk is full, the reserved space is used up")]
     DiskFull,
@@ -183,36 +123,9 @@ pub enum CancelError<E> {
 /// Why a reversal was not booked: in each case the earlier call is as it was. `E` is the refusal of the caller's decision.
 #[derive(Debug, thiserror::Error)]
 pub enum ReverseError<E> {
-    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
-    /// same message then tells.
-    #[error("the ledger has stopped")]
-    Stopped,
-    /// An identifier or the whole record is longer than the ledger stores.
+    /// What any command may meet.
     #[error(transparent)]
-    TooLarge(TooLarge),
-    /// The ledger's own files could not be read. Nothing was booked.
-    #[error(transparent)]
-    Unreadable(ReadError),
-    /// The reversal's own message is booked with other content, or asked for something else.
-    #[error("message is booked with other content")]
-    Conflict {
-        /// What the booked message asked for.
-        stored_kind: MessageKind,
-        /// Its content.
-        stored_request: Vec<u8>,
-    },
-    /// The reversal's own message, or the earlier call, is booked and its content was erased since: nobody can tell any more whether this is the same.
-    #[error("the message is booked by `{setl_id}`, whose content was erased")]
-    Erased {
-        /// What it booked.
-        setl_id: Arc<str>,
-    },
-    /// The reversal's own message was reversed before it arrived, or the call that it names was under another message.
-    #[error("the message was reversed by `{by}`")]
-    Reversed {
-        /// The `msgid` of the other reversal.
-        by: Arc<str>,
-    },
+    NotBooked(NotBooked<E>),
     /// The reversal names itself.
     #[error("a call cannot reverse itself")]
     Itself,
@@ -252,12 +165,6 @@ pub enum ReverseError<E> {
         /// The latest settlement that stands.
         by: Arc<str>,
     },
-    /// The decision panicked: a defect of the decision, not of the ledger, which goes on.
-    #[error("the decision failed")]
-    Panicked,
-    /// The decision refused; nothing is stored, the message may be used again.
-    #[error("{0}")]
-    Refused(E),
     /// The disk is full and the reserved space used up. Nothing was booked.
     #[error("the disk is full, the reserved space is used up")]
     DiskFull,
@@ -309,36 +216,9 @@ impl From<BookingError> for RegisterError {
 /// [`Readjudication`](crate::Readjudication).
 #[derive(Debug, thiserror::Error)]
 pub enum CorrectError<E> {
-    /// The ledger no longer writes. Whether the command is on disk is unknown until the ledger is opened again; the
-    /// same message then tells.
-    #[error("the ledger has stopped")]
-    Stopped,
-    /// An identifier or the whole record is longer than the ledger stores.
+    /// What any command may meet.
     #[error(transparent)]
-    TooLarge(TooLarge),
-    /// The ledger's own files could not be read. Nothing was booked.
-    #[error(transparent)]
-    Unreadable(ReadError),
-    /// The message is booked with other content, or asked for something else.
-    #[error("message is booked with other content")]
-    Conflict {
-        /// What the booked message asked for.
-        stored_kind: MessageKind,
-        /// Its content.
-        stored_request: Vec<u8>,
-    },
-    /// The message is booked and its content was erased since: nobody can tell any more whether this is the same.
-    #[error("the message is booked by `{setl_id}`, whose content was erased")]
-    Erased {
-        /// What it booked.
-        setl_id: Arc<str>,
-    },
-    /// The message was reversed before it arrived, and is refused for ever.
-    #[error("the message was reversed by `{by}`")]
-    Reversed {
-        /// The `msgid` of the reversal.
-        by: Arc<str>,
-    },
+    NotBooked(NotBooked<E>),
     /// There is no such settlement of this person at this hospital. Another's settlement is answered the same way.
     #[error("settlement not found")]
     NotFound,
@@ -351,9 +231,6 @@ pub enum CorrectError<E> {
     /// The disk is nearly full: what is left is for cancellations. Nothing was booked.
     #[error("the disk is nearly full, no correction is booked")]
     DiskNearlyFull,
-    /// A decision panicked: a defect of the decision, not of the ledger, which goes on.
-    #[error("the decision failed")]
-    Panicked,
     /// A settlement that would have to be decided again cannot be.
     #[error("settlement `{setl_id}` cannot be decided again")]
     NotAgain {
@@ -379,115 +256,51 @@ pub enum CorrectError<E> {
     /// A sum leaves the range of an amount.
     #[error("an amount is out of range")]
     OutOfRange,
-    /// The answer was refused.
-    #[error("{0}")]
-    Refused(E),
 }
 
-/// The group of a command did not reach the disk, as far as anyone knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stopped;
-
-impl<E> From<Stopped> for SettleError<E> {
-    fn from(_: Stopped) -> Self {
-        SettleError::Stopped
-    }
-}
-
-impl<E> From<Stopped> for CancelError<E> {
-    fn from(_: Stopped) -> Self {
-        CancelError::Stopped
-    }
-}
-
-impl<E> From<TooLarge> for SettleError<E> {
-    fn from(error: TooLarge) -> Self {
-        SettleError::TooLarge(error)
-    }
-}
-
-impl<E> From<TooLarge> for CancelError<E> {
-    fn from(error: TooLarge) -> Self {
-        CancelError::TooLarge(error)
-    }
-}
-
-impl<E> From<ReadError> for SettleError<E> {
-    fn from(error: ReadError) -> Self {
-        SettleError::Unreadable(error)
-    }
-}
-
-impl<E> From<ReadError> for CancelError<E> {
-    fn from(error: ReadError) -> Self {
-        CancelError::Unreadable(error)
+impl<E, T: Into<NotBooked<E>>> From<T> for SettleError<E> {
+    fn from(error: T) -> Self {
+        SettleError::NotBooked(error.into())
     }
 }
 
 impl<E> From<BookingError> for SettleError<E> {
     fn from(error: BookingError) -> Self {
         match error {
-            BookingError::Tables(error) => SettleError::Unreadable(ReadError::Tables(error)),
-            BookingError::TooLarge(error) => SettleError::TooLarge(error),
             BookingError::Stale(error) => SettleError::Stale(error),
             BookingError::DiskFull => SettleError::DiskNearlyFull,
+            error => NotBooked::unfolded(error).into(),
         }
+    }
+}
+
+impl<E, T: Into<NotBooked<E>>> From<T> for CancelError<E> {
+    fn from(error: T) -> Self {
+        CancelError::NotBooked(error.into())
     }
 }
 
 impl<E> From<BookingError> for CancelError<E> {
     fn from(error: BookingError) -> Self {
         match error {
-            BookingError::TooLarge(error) => CancelError::TooLarge(error),
             BookingError::DiskFull => CancelError::DiskFull,
-            error => CancelError::Unreadable(error.into()),
+            error => NotBooked::unfolded(error).into(),
         }
     }
 }
 
-impl<E> From<Stopped> for ReverseError<E> {
-    fn from(_: Stopped) -> Self {
-        ReverseError::Stopped
-    }
-}
-
-impl<E> From<TooLarge> for ReverseError<E> {
-    fn from(error: TooLarge) -> Self {
-        ReverseError::TooLarge(error)
-    }
-}
-
-impl<E> From<ReadError> for ReverseError<E> {
-    fn from(error: ReadError) -> Self {
-        ReverseError::Unreadable(error)
+impl<E, T: Into<NotBooked<E>>> From<T> for ReverseError<E> {
+    fn from(error: T) -> Self {
+        ReverseError::NotBooked(error.into())
     }
 }
 
 impl<E> From<BookingError> for ReverseError<E> {
     fn from(error: BookingError) -> Self {
         match error {
-            BookingError::TooLarge(error) => ReverseError::TooLarge(error),
             BookingError::DiskFull => ReverseError::DiskFull,
-            error => ReverseError::Unreadable(error.into()),
+            error => NotBooked::unfolded(error).into(),
         }
-    }
-}
-
-impl<E> From<Stopped> for CorrectError<E> {
-    fn from(_: Stopped) -> Self {
-        CorrectError::Stopped
-    }
-}
-
-impl<E> From<TooLarge> for CorrectError<E> {
-    fn from(error: TooLarge) -> Self {
-        CorrectError::TooLarge(error)
-    }
-}
-
-impl<E> From<ReadError> for CorrectError<E> {
-    fn from(error: ReadError) -> Self {
-        CorrectError::Unreadable(error)
     }
 }
 
@@ -497,12 +310,17 @@ impl<E> From<Overflow> for CorrectError<E> {
     }
 }
 
+impl<E, T: Into<NotBooked<E>>> From<T> for CorrectError<E> {
+    fn from(error: T) -> Self {
+        CorrectError::NotBooked(error.into())
+    }
+}
+
 impl<E> From<BookingError> for CorrectError<E> {
     fn from(error: BookingError) -> Self {
         match error {
-            BookingError::TooLarge(error) => CorrectError::TooLarge(error),
             BookingError::DiskFull => CorrectError::DiskNearlyFull,
-            error => CorrectError::Unreadable(error.into()),
+            error => NotBooked::unfolded(error).into(),
         }
     }
 }

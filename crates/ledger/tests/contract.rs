@@ -77,7 +77,7 @@ fn other_content_under_a_message_is_a_conflict() {
     let setl_id = settle(&ledger, "m1", "p1", "v1", 60_00);
     let other = SettleEvent { request: b"other".to_vec(), ..settle_event("m1", "p1", "v1", 60_00) };
     match ledger.settle(other, never()).unwrap_err() {
-        SettleError::Conflict { stored_kind: MessageKind::Settle, stored_request } => {
+        SettleError::NotBooked(NotBooked::Conflict { stored_kind: MessageKind::Settle, stored_request }) => {
             assert_eq!(stored_request, b"settle p1 v1 6000");
         }
         error => panic!("{error:?}"),
@@ -86,7 +86,10 @@ fn other_content_under_a_message_is_a_conflict() {
     let mut as_cancel = cancel_event("m1", "p1", &setl_id);
     as_cancel.request = b"settle p1 v1 6000".to_vec();
     let error = ledger.cancel(as_cancel, agree).unwrap_err();
-    assert!(matches!(error, CancelError::Conflict { stored_kind: MessageKind::Settle, .. }), "{error:?}");
+    assert!(
+        matches!(error, CancelError::NotBooked(NotBooked::Conflict { stored_kind: MessageKind::Settle, .. })),
+        "{error:?}"
+    );
     // the same msgid of another hospital is another message
     let mut elsewhere = settle_event("m1", "p1", "v1", 60_00);
     elsewhere.message.fixmedins_code = "H2".into();
@@ -430,13 +433,16 @@ fn what_does_not_fit_books_nothing() {
     }
     let event = settle_event("m1", "p1", "v1", 10_00);
     let refused = ledger.settle(event.clone(), |_, _| Err("not insured")).unwrap_err();
-    assert!(matches!(refused, SettleError::Refused("not insured")));
+    assert!(matches!(refused, SettleError::NotBooked(NotBooked::Refused("not insured"))));
     let panicked = ledger.settle(event.clone(), |_, _| -> Result<Decision, ()> { panic!("defect") });
-    assert!(matches!(panicked, Err(SettleError::Panicked)));
+    assert!(matches!(panicked, Err(SettleError::NotBooked(NotBooked::Panicked))));
     let long = SettleEvent { mdtrt_id: "v".repeat(256).into(), ..event.clone() };
-    assert!(matches!(ledger.settle(long, never()), Err(SettleError::TooLarge(_))));
+    assert!(matches!(ledger.settle(long, never()), Err(SettleError::NotBooked(NotBooked::TooLarge(_)))));
     let huge = SettleEvent { request: vec![0; PAYLOAD_BYTES_MAX], ..event };
-    assert!(matches!(ledger.settle(huge, halves(2026, 10_00)), Err(SettleError::TooLarge(_))));
+    assert!(matches!(
+        ledger.settle(huge, halves(2026, 10_00)),
+        Err(SettleError::NotBooked(NotBooked::TooLarge(_)))
+    ));
 
     assert_eq!(ledger.message(&message("m1")).unwrap(), None);
     assert_eq!(ledger.verify().unwrap().records, 1);
@@ -463,7 +469,7 @@ fn a_full_queue_is_busy_and_a_shut_ledger_answers_stopped() {
     assert!(matches!(replies.recv().unwrap(), Ok(Committed::New(_))));
     assert!(matches!(replies.recv().unwrap(), Ok(Committed::New(_))));
     assert_eq!(submit(4), Ok(()));
-    assert!(matches!(replies.recv().unwrap(), Err(SettleError::Stopped)));
+    assert!(matches!(replies.recv().unwrap(), Err(SettleError::NotBooked(NotBooked::Stopped))));
     assert_eq!(ledger.health(), Health::Stopped { reason: "shut down".into() });
     assert_eq!(paid(&ledger, "p1"), 10_00, "reads go on");
 }

@@ -485,7 +485,13 @@ fn what_cannot_be_corrected_says_why_and_stays() {
     let error = refused(event("k1", P2, SECOND), Again::default());
     assert!(matches!(error, CorrectError::NotFound), "{error:?}");
     let error = refused(event("m1", P1, FIRST), Again::default());
-    assert!(matches!(error, CorrectError::Conflict { stored_kind: MessageKind::Settle, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            CorrectError::NotBooked(NotBooked::Conflict { stored_kind: MessageKind::Settle, .. })
+        ),
+        "{error:?}"
+    );
     let error = refused(event("k1", P1, FIRST), Again { refuses: Some(P2.to_owned()) });
     assert!(
         matches!(&error, CorrectError::NotAgain { setl_id, refusal } if (&**setl_id, refusal.as_str()) == (SECOND, "no pack")),
@@ -500,7 +506,13 @@ fn what_cannot_be_corrected_says_why_and_stays() {
     assert_eq!(again, Corrected::Booked(Committed::Replayed(receipt)));
     let other = correction("k1", P1, FIRST, Some(&bill(P1, "v1", 1, 110_00)), Run::Book);
     let error = refused(other, Again::default());
-    assert!(matches!(error, CorrectError::Conflict { stored_kind: MessageKind::Correct, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            CorrectError::NotBooked(NotBooked::Conflict { stored_kind: MessageKind::Correct, .. })
+        ),
+        "{error:?}"
+    );
 
     // A reversal knows that it was no settlement; a barred message is no correction any more.
     let reverse = |msgid: &str, omsgid: &str| ReverseEvent {
@@ -515,7 +527,10 @@ fn what_cannot_be_corrected_says_why_and_stays() {
     assert!(matches!(error, ReverseError::OtherKind { stored_kind: MessageKind::Correct }), "{error:?}");
     ledger.reverse(reverse("r1", "k2"), |_, _| Ok::<_, ()>(Vec::new())).unwrap();
     let error = refused(event("k2", P1, FIRST), Again::default());
-    assert!(matches!(&error, CorrectError::Reversed { by } if &**by == "r1"), "{error:?}");
+    assert!(
+        matches!(&error, CorrectError::NotBooked(NotBooked::Reversed { by }) if &**by == "r1"),
+        "{error:?}"
+    );
 
     let elsewhere = CancelEvent {
         message: MessageKey { fixmedins_code: "H2".into(), ..message("c2") },
@@ -555,7 +570,7 @@ fn whom_a_correction_reached_is_erased_together() {
     assert_eq!(ledger.tree().unwrap(), tree);
     assert_eq!(ledger.settlement("zj", SECOND).unwrap(), None);
     let again = ledger.correct(correction("k1", P1, FIRST, Some(&better), Run::Book), Again::default());
-    assert!(matches!(again, Err(CorrectError::Erased { .. })), "{again:?}");
+    assert!(matches!(again, Err(CorrectError::NotBooked(NotBooked::Erased { .. }))), "{again:?}");
 }
 
 /// A relative can be settled and corrected above an erased member, whose correction still counts, but not below.

@@ -239,7 +239,7 @@ fn damage_is_named_by_opening_or_by_verify() {
         format!("segment 1 is damaged at byte {start}: the record's checksum does not hold")
     );
     let again = ledger.settle(settle_event("m3", "p0", "v3", 7_00), halves(2026, 7_00)).unwrap_err();
-    assert!(matches!(again, SettleError::Unreadable(_)), "{again:?}");
+    assert!(matches!(again, SettleError::NotBooked(NotBooked::Unreadable(_))), "{again:?}");
     drop(ledger);
     fs::remove_dir_all(origin.path().join("tables")).unwrap();
     let error = Ledger::open(config(origin.path())).unwrap_err();

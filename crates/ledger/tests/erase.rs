@@ -148,21 +148,24 @@ fn an_erased_message_is_never_booked_again_and_booking_goes_on() {
     let ledger = small(&to);
     let again = ledger.settle(settle_event("0-1970", ALICE, "visit-0-1970", 9_00), halves(2026, 9_00));
     assert!(
-        matches!(&again, Err(SettleError::Erased { setl_id }) if &**setl_id == "S0000000000000001"),
+        matches!(&again, Err(SettleError::NotBooked(NotBooked::Erased { setl_id })) if &**setl_id == "S0000000000000001"),
         "{again:?}"
     );
     let empty = SettleEvent { request: Vec::new(), ..settle_event("0-1970", ALICE, "v", 1) };
-    assert!(matches!(ledger.settle(empty, halves(2026, 1)), Err(SettleError::Erased { .. })));
+    assert!(matches!(
+        ledger.settle(empty, halves(2026, 1)),
+        Err(SettleError::NotBooked(NotBooked::Erased { .. }))
+    ));
     let other = ledger.cancel(cancel_event("c2-1970", ALICE, "S0000000000000007"), agree);
-    assert!(matches!(other, Err(CancelError::Erased { .. })), "{other:?}");
+    assert!(matches!(other, Err(CancelError::NotBooked(NotBooked::Erased { .. }))), "{other:?}");
     let undone = reverse(&ledger, "r-new", ALICE, "0-1970");
-    assert!(matches!(undone, Err(ReverseError::Erased { .. })), "{undone:?}");
+    assert!(matches!(undone, Err(ReverseError::NotBooked(NotBooked::Erased { .. }))), "{undone:?}");
     assert!(matches!(cancel(&ledger, "c-new", ALICE, "S0000000000000001"), Err(CancelError::NotFound)));
     let pretended = cancel(&ledger, "c-new", "<erased 1>", "S0000000000000001");
     assert!(pretended.is_err(), "{pretended:?}");
     // what she barred stays barred
     let late = ledger.settle(settle_event("never-6-1970", ALICE, "v", 1_00), halves(2026, 1_00));
-    assert!(matches!(late, Err(SettleError::Reversed { .. })), "{late:?}");
+    assert!(matches!(late, Err(SettleError::NotBooked(NotBooked::Reversed { .. }))), "{late:?}");
     assert!(ledger.message(&message("0-1970")).unwrap().is_some_and(|message| message.is_erased));
     assert_eq!(ledger.settlement("zj", "S0000000000000001").unwrap(), None);
 
@@ -380,7 +383,7 @@ fn stays_and_holds_are_erased() {
     assert_eq!((after.erased, after.stay_calls, after.holds, after.hash), (4, 0, 0, before.hash));
     assert_eq!(ledger.tree().unwrap(), tree);
     let again = ledger.hold(event, quote);
-    assert!(matches!(again, Err(SettleError::Erased { .. })), "{again:?}");
+    assert!(matches!(again, Err(SettleError::NotBooked(NotBooked::Erased { .. }))), "{again:?}");
     for (msgid, kind) in [
         ("hold", MessageKind::Hold),
         ("release", MessageKind::Reverse),
@@ -389,7 +392,7 @@ fn stays_and_holds_are_erased() {
         let stored = ledger.message(&message(msgid)).unwrap().unwrap();
         assert!(stored.is_erased && stored.kind == kind, "{msgid}");
         let undone = ledger.reverse(reverse_event(&format!("r-{msgid}"), ALICE, msgid, kind), undo_or_bar);
-        assert!(matches!(undone, Err(ReverseError::Erased { .. })), "{undone:?}");
+        assert!(matches!(undone, Err(ReverseError::NotBooked(NotBooked::Erased { .. }))), "{undone:?}");
     }
 }
 

@@ -277,7 +277,7 @@ impl House {
                 let receipt = committed.receipt();
                 format!("{} pays {}", receipt.sequence, String::from_utf8(receipt.answer.to_vec()).unwrap())
             }
-            Err(SettleError::Refused(changed)) => changed,
+            Err(SettleError::NotBooked(NotBooked::Refused(changed))) => changed,
             Err(SettleError::AlreadySettled { setl_id }) => format!("settled by {}", number(&setl_id)),
             Err(SettleError::Hold(Unusable::Expired { .. })) => "expired".to_owned(),
             Err(SettleError::Hold(Unusable::Ended(ended))) => format!("ended {}", word(ended.ending)),

@@ -165,8 +165,8 @@ fn settle_told(ledger: &Ledger, msgid: u8, person: u8, visit: u8, fen: i64) -> S
     let event = settle_event(&format!("m{msgid}"), &format!("p{person}"), &format!("v{visit}"), fen);
     match ledger.settle(event, halves(2026, fen)) {
         Ok(committed) => told(&committed),
-        Err(SettleError::Conflict { .. }) => "conflict".to_owned(),
-        Err(SettleError::Reversed { by }) => format!("reversed by {by}"),
+        Err(SettleError::NotBooked(NotBooked::Conflict { .. })) => "conflict".to_owned(),
+        Err(SettleError::NotBooked(NotBooked::Reversed { by })) => format!("reversed by {by}"),
         Err(SettleError::AlreadySettled { setl_id }) => format!("settled by {setl_id}"),
         Err(error) => format!("{error:?}"),
     }
@@ -175,8 +175,8 @@ fn settle_told(ledger: &Ledger, msgid: u8, person: u8, visit: u8, fen: i64) -> S
 fn cancel_told(ledger: &Ledger, msgid: u8, person: u8, of: u64) -> String {
     match cancel(ledger, &format!("m{msgid}"), &format!("p{person}"), &format!("S{of:016}")) {
         Ok(committed) => told(&committed),
-        Err(CancelError::Conflict { .. }) => "conflict".to_owned(),
-        Err(CancelError::Reversed { by }) => format!("reversed by {by}"),
+        Err(CancelError::NotBooked(NotBooked::Conflict { .. })) => "conflict".to_owned(),
+        Err(CancelError::NotBooked(NotBooked::Reversed { by })) => format!("reversed by {by}"),
         Err(CancelError::NotFound) => "not found".to_owned(),
         Err(CancelError::AlreadyCancelled { by }) => format!("cancelled by {by}"),
         Err(CancelError::Blocked { by }) => format!("blocked by {by}"),
@@ -187,8 +187,8 @@ fn cancel_told(ledger: &Ledger, msgid: u8, person: u8, of: u64) -> String {
 fn reverse_told(ledger: &Ledger, msgid: u8, person: u8, omsgid: u8) -> String {
     match reverse(ledger, &format!("m{msgid}"), &format!("p{person}"), &format!("m{omsgid}")) {
         Ok(committed) => told(&committed),
-        Err(ReverseError::Conflict { .. }) => "conflict".to_owned(),
-        Err(ReverseError::Reversed { by }) => format!("reversed by {by}"),
+        Err(ReverseError::NotBooked(NotBooked::Conflict { .. })) => "conflict".to_owned(),
+        Err(ReverseError::NotBooked(NotBooked::Reversed { by })) => format!("reversed by {by}"),
         Err(ReverseError::Itself) => "itself".to_owned(),
         Err(ReverseError::OtherPerson) => "another person".to_owned(),
         Err(ReverseError::OtherKind { .. }) => "another kind".to_owned(),

@@ -177,7 +177,7 @@ fn a_hold_is_booked_once_and_only_once() {
     for error in [other, settled] {
         assert!(matches!(
             error,
-            SettleError::Conflict { stored_kind: MessageKind::Hold, stored_request } if stored_request == event.request
+            SettleError::NotBooked(NotBooked::Conflict { stored_kind: MessageKind::Hold, stored_request }) if stored_request == event.request
         ));
     }
     let message = ledger.message(&message("h1")).unwrap().unwrap();
@@ -270,7 +270,7 @@ fn a_newer_hold_replaces_and_a_reversal_releases() {
     // one that never arrived never does
     reverse("r9", "h9").unwrap();
     let late = ledger.hold(hold_event("h9", "p", "v9", 10_00), quoted(10_00)).unwrap_err();
-    assert!(matches!(late, SettleError::Reversed { by } if &*by == "r9"));
+    assert!(matches!(late, SettleError::NotBooked(NotBooked::Reversed { by }) if &*by == "r9"));
     let verification = ledger.verify().unwrap();
     assert_eq!((verification.holds, verification.tombstones, verification.reversals), (2, 1, 0));
     assert!(matches!(state(&ledger, &first, NOW), HoldState::Ended(Ended { ending: Ending::Replaced, .. })));

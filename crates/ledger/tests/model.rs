@@ -7,7 +7,7 @@ use std::path::Path;
 use bedside_claim::{AccumulatorChange, AccumulatorKey, Measure, Money};
 use bedside_ledger::{
     Assigned, BookedSettlement, CancelError, CancelEvent, Committed, Decision, Ledger, LedgerConfig,
-    MessageKey, PersonKey, Posting, Seen, SettleError, SettleEvent, read_journal,
+    MessageKey, NotBooked, PersonKey, Posting, Seen, SettleError, SettleEvent, read_journal,
 };
 use proptest::prelude::*;
 
@@ -315,7 +315,7 @@ fn act_on(ledger: &Ledger, act: &Act) -> Result<String, &'static str> {
             event.request = format!("settle {person} {visit} {amount}").into_bytes();
             let outcome = ledger.settle(event, decide(*amount));
             outcome.map(|done| answer(&done)).map_err(|error| match error {
-                SettleError::Conflict { .. } => "conflict",
+                SettleError::NotBooked(NotBooked::Conflict { .. }) => "conflict",
                 SettleError::AlreadySettled { .. } => "already settled",
                 other => panic!("{other}"),
             })
@@ -332,7 +332,7 @@ fn act_on(ledger: &Ledger, act: &Act) -> Result<String, &'static str> {
                 Ok::<_, ()>(format!("{} cancels {}", assigned.setl_id, settlement.setl_id).into_bytes())
             });
             outcome.map(|done| answer(&done)).map_err(|error| match error {
-                CancelError::Conflict { .. } => "conflict",
+                CancelError::NotBooked(NotBooked::Conflict { .. }) => "conflict",
                 CancelError::NotFound => "not found",
                 CancelError::AlreadyCancelled { .. } => "already cancelled",
                 CancelError::Blocked { .. } => "blocked",

@@ -62,14 +62,23 @@ fn a_call_that_did_not_arrive_never_does() {
         for (psn_no, mdtrt_id) in [("p1", "v1"), ("p2", "v2")] {
             let late =
                 ledger.settle(settle_event("m1", psn_no, mdtrt_id, 60_00), halves(2026, 60_00)).unwrap_err();
-            assert!(matches!(&late, SettleError::Reversed { by } if &**by == "r1"), "{late:?}");
+            assert!(
+                matches!(&late, SettleError::NotBooked(NotBooked::Reversed { by }) if &**by == "r1"),
+                "{late:?}"
+            );
         }
         let late = cancel(ledger, "m1", "p1", "S0000000000000001").unwrap_err();
-        assert!(matches!(&late, CancelError::Reversed { by } if &**by == "r1"), "{late:?}");
+        assert!(
+            matches!(&late, CancelError::NotBooked(NotBooked::Reversed { by }) if &**by == "r1"),
+            "{late:?}"
+        );
         for msgid in ["m1", "r2"] {
             // A reversal under the barred message, and a second one of it.
             let late = reverse(ledger, msgid, "p1", if msgid == "m1" { "m9" } else { "m1" }).unwrap_err();
-            assert!(matches!(&late, ReverseError::Reversed { by } if &**by == "r1"), "{late:?}");
+            assert!(
+                matches!(&late, ReverseError::NotBooked(NotBooked::Reversed { by }) if &**by == "r1"),
+                "{late:?}"
+            );
         }
         assert_eq!(reverse(ledger, "r1", "p1", "m1").unwrap(), Committed::Replayed(barred.receipt().clone()));
         let stored = ledger.message(&message("m1")).unwrap().unwrap();
@@ -109,14 +118,20 @@ fn what_cannot_be_reversed_says_why_and_stays() {
     let error = refused("r1", "p1", "r1", settle);
     assert!(matches!(error, ReverseError::Itself), "{error:?}");
     let error = refused("m1", "p1", "m2", settle);
-    assert!(matches!(error, ReverseError::Conflict { stored_kind: MessageKind::Settle, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            ReverseError::NotBooked(NotBooked::Conflict { stored_kind: MessageKind::Settle, .. })
+        ),
+        "{error:?}"
+    );
     let declined = ledger.reverse(reverse_event("r1", "p1", "m9", settle), |_, _| Err::<Vec<u8>, _>("no"));
-    assert!(matches!(declined, Err(ReverseError::Refused("no"))), "{declined:?}");
+    assert!(matches!(declined, Err(ReverseError::NotBooked(NotBooked::Refused("no")))), "{declined:?}");
     let failed = ledger
         .reverse(reverse_event("r1", "p1", "m9", settle), |_, _| -> Result<Vec<u8>, Infallible> {
             panic!("a defect")
         });
-    assert!(matches!(failed, Err(ReverseError::Panicked)), "{failed:?}");
+    assert!(matches!(failed, Err(ReverseError::NotBooked(NotBooked::Panicked))), "{failed:?}");
     assert_eq!((ledger.verify().unwrap().records, paid(&ledger, "p1")), (2, 60_00));
     assert_eq!(ledger.message(&message("m9")).unwrap(), None);
 
@@ -136,11 +151,17 @@ fn what_cannot_be_reversed_says_why_and_stays() {
     let error = refused("r2", "p1", "r1", settle);
     assert!(matches!(error, ReverseError::OtherKind { stored_kind: MessageKind::Reverse }), "{error:?}");
     let error = refused("r1", "p1", "m2", settle);
-    assert!(matches!(error, ReverseError::Conflict { stored_kind: MessageKind::Reverse, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            ReverseError::NotBooked(NotBooked::Conflict { stored_kind: MessageKind::Reverse, .. })
+        ),
+        "{error:?}"
+    );
     // A cancellation that never arrived is barred like a settlement.
     ledger.reverse(reverse_event("r3", "p1", "c9", MessageKind::Cancel), undo_or_bar).unwrap();
     let late = cancel(&ledger, "c9", "p1", &first).unwrap_err();
-    assert!(matches!(late, CancelError::Reversed { .. }), "{late:?}");
+    assert!(matches!(late, CancelError::NotBooked(NotBooked::Reversed { .. })), "{late:?}");
     assert_eq!(ledger.verify().unwrap().records, 5);
 }
 
@@ -169,7 +190,8 @@ fn check_outcomes(ledger: &Ledger, name: &str, outcomes: Vec<(Option<Settled>, O
             Err(error) => {
                 let by = format!("r{name}");
                 assert!(
-                    !arrived && matches!(error, SettleError::Reversed { by: known } if **known == *by),
+                    !arrived
+                        && matches!(error, SettleError::NotBooked(NotBooked::Reversed { by: known }) if **known == *by),
                     "{error:?}"
                 );
             }

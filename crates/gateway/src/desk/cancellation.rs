@@ -8,7 +8,7 @@ use bedside_ledger::{Assigned, BookedSettlement, CancelError, CancelEvent, Messa
 use prost::Message;
 use tokio::sync::oneshot;
 
-use super::{Desk, decode, now_ms, sendable, stored_answer, too_large};
+use super::{Desk, decode, now_ms, sendable, stored_answer};
 use crate::answer::{self, Booking};
 use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
@@ -52,26 +52,14 @@ impl Desk {
 
     fn cancel_refusal(&self, error: CancelError<Refusal>, sent: &[u8]) -> Refusal {
         match error {
-            CancelError::Refused(refusal) => refusal,
-            CancelError::Conflict { stored_kind, stored_request } => {
-                let difference = match stored_kind {
-                    MessageKind::Cancel => Difference::of_cancel(&stored_request, sent),
-                    _ => None,
-                };
-                Refusal::Conflict(difference.unwrap_or_default())
+            CancelError::NotBooked(error) => {
+                let difference = |stored: &[u8]| Difference::of_cancel(stored, sent);
+                self.not_booked(error, "a cancellation", MessageKind::Cancel, difference)
             }
-            CancelError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
-            CancelError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             CancelError::NotFound => Refusal::NotFound,
             CancelError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             CancelError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             CancelError::DiskFull => Refusal::DiskNearlyFull,
-            CancelError::Stopped => self.stop(),
-            CancelError::TooLarge(error) => too_large(error),
-            CancelError::Unreadable(_) | CancelError::Panicked => {
-                tracing::error!(%error, "the ledger did not book a cancellation");
-                Refusal::Fault
-            }
         }
     }
 }

@@ -87,7 +87,10 @@ impl Desk {
 
     fn correct_refusal(&self, error: CorrectError<Refusal>, correction: &Correction, sent: &[u8]) -> Refusal {
         match error {
-            CorrectError::Refused(refusal) => refusal,
+            CorrectError::NotBooked(error) => {
+                let difference = |stored: &[u8]| Difference::of_correct(stored, sent);
+                self.not_booked(error, "a correction", MessageKind::Correct, difference)
+            }
             // What is wrong with the correction itself is told as it is of a bill; what stands in its way elsewhere, by
             // the settlement that it concerns.
             CorrectError::NotAgain { refusal: Refusal::Fault, .. } => Refusal::Fault,
@@ -100,27 +103,10 @@ impl Desk {
                 let because = Box::new(Refusal::Erased { setl_id: setl_id.clone() });
                 Refusal::NotAgain { setl_id, because }
             }
-            CorrectError::Conflict { stored_kind, stored_request } => {
-                let difference = match stored_kind {
-                    MessageKind::Correct => Difference::of_correct(&stored_request, sent),
-                    _ => None,
-                };
-                Refusal::Conflict(difference.unwrap_or_default())
-            }
-            CorrectError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
-            CorrectError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
             CorrectError::NotFound => Refusal::NotFound,
             CorrectError::AlreadyCancelled { by } => Refusal::AlreadyCancelled { setl_id: by.to_string() },
             CorrectError::DiskNearlyFull => Refusal::DiskNearlyFull,
-            CorrectError::Stopped => self.stop(),
-            CorrectError::TooLarge(error) => super::too_large(error),
-            CorrectError::Unreadable(_)
-            | CorrectError::Panicked
-            | CorrectError::Defect { .. }
-            | CorrectError::OutOfRange => {
-                tracing::error!(%error, "the ledger did not book a correction");
-                Refusal::Fault
-            }
+            CorrectError::Defect { .. } | CorrectError::OutOfRange => super::defect(&error, "a correction"),
         }
     }
 }

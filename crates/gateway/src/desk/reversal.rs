@@ -10,7 +10,7 @@ use prost::Message;
 use tokio::sync::oneshot;
 
 use super::holds::RELEASED;
-use super::{Desk, REVERSED, TOMBSTONE, decode, now_ms, sendable};
+use super::{Desk, REVERSED, TOMBSTONE, decode, defect, now_ms, sendable};
 use crate::answer::{self, Booking};
 use crate::canonical::{self, Difference};
 use crate::deadline::Deadline;
@@ -75,16 +75,10 @@ impl Desk {
 
     pub(super) fn reverse_refusal(&self, error: ReverseError<Refusal>, sent: &[u8]) -> Refusal {
         match error {
-            ReverseError::Refused(refusal) => refusal,
-            ReverseError::Conflict { stored_kind, stored_request } => {
-                let difference = match stored_kind {
-                    MessageKind::Reverse => Difference::of_reverse(&stored_request, sent),
-                    _ => None,
-                };
-                Refusal::Conflict(difference.unwrap_or_default())
+            ReverseError::NotBooked(error) => {
+                let difference = |stored: &[u8]| Difference::of_reverse(stored, sent);
+                self.not_booked(error, "a reversal", MessageKind::Reverse, difference)
             }
-            ReverseError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
-            ReverseError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
             ReverseError::OtherPerson => Refusal::OtherPerson,
             ReverseError::OtherKind { stored_kind } => {
                 Refusal::OtherTransaction { infno: infno_of(stored_kind) }
@@ -98,15 +92,8 @@ impl Desk {
             ReverseError::HoldEnded(ended) => Refusal::HoldEnded(ended),
             ReverseError::Blocked { by } => Refusal::Blocked { setl_id: by.to_string() },
             ReverseError::DiskFull => Refusal::DiskNearlyFull,
-            ReverseError::Stopped => self.stop(),
-            ReverseError::TooLarge(error) => super::too_large(error),
-            ReverseError::Unreadable(_)
-            | ReverseError::Panicked
             // Refused by `request::reverse`.
-            | ReverseError::Itself => {
-                tracing::error!(%error, "the ledger did not book a reversal");
-                Refusal::Fault
-            }
+            ReverseError::Itself => defect(&error, "a reversal"),
         }
     }
 }

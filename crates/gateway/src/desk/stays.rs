@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bedside_ledger::{
-    AssignedStay, Committed, MessageKey, ReadError, StandingStay, StayError, StayEvent, StayKind, StayLines,
-    StayRefusal, StayState,
+    AssignedStay, Committed, MessageKey, MessageKind, ReadError, StandingStay, StayError, StayEvent,
+    StayKind, StayLines, StayRefusal, StayState,
 };
 use prost::Message;
 use tokio::sync::oneshot;
@@ -269,23 +269,13 @@ impl Desk {
 
     fn stay_refusal(&self, error: StayError<Refusal>, kind: StayKind, sent: &[u8]) -> Refusal {
         match error {
-            StayError::Refused(refusal) => refusal,
-            StayError::Conflict { stored_kind, stored_request } => {
-                let is_same_call = stored_kind == bedside_ledger::MessageKind::Stay(kind);
-                let difference = is_same_call.then(|| Difference::of_stay(kind, &stored_request, sent));
-                Refusal::Conflict(difference.flatten().unwrap_or_default())
+            StayError::NotBooked(error) => {
+                let difference = |stored: &[u8]| Difference::of_stay(kind, stored, sent);
+                self.not_booked(error, "a call of a stay", MessageKind::Stay(kind), difference)
             }
-            StayError::Erased { setl_id } => Refusal::Erased { setl_id: setl_id.to_string() },
-            StayError::Reversed { by } => Refusal::Reversed { msgid: by.to_string() },
             StayError::Stay(refusal) => Refusal::Stay(refusal),
             StayError::DiskNearlyFull => Refusal::DiskNearlyFull,
-            StayError::Stopped => self.stop(),
             StayError::Moved => Refusal::Busy,
-            StayError::TooLarge(error) => super::too_large(error),
-            StayError::Unreadable(_) | StayError::Panicked => {
-                tracing::error!(%error, "the ledger did not book a call of a stay");
-                Refusal::Fault
-            }
         }
     }
 

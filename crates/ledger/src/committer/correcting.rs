@@ -15,9 +15,9 @@ use bedside_claim::{AccumulatorChange, Accumulators, Money, Overflow, Owner};
 use super::{Group, check_decision};
 use crate::booking::{self, contradiction};
 use crate::correction::{Correction, NetChange, Turn, Version, difference, sum};
-use crate::event::{Assigned, Committed, Decision, MessageKind, PersonKey, setl_id_of};
+use crate::event::{Assigned, Decision, MessageKind, PersonKey, setl_id_of};
 use crate::kept::Salt;
-use crate::outcome::{CorrectError, SettleError};
+use crate::outcome::{CorrectError, NotBooked, SettleError};
 use crate::planted;
 use crate::readjudication::{
     ChangedSettlement, CorrectEvent, Corrected, Effect, Facts, Readjudication, Run, Service, Standing,
@@ -39,20 +39,9 @@ impl Group<'_> {
     ) -> Result<Corrected, CorrectError<R::Refusal>> {
         event.check()?;
         if event.run == Run::Book
-            && let Some((kind, stored)) = self.stored(&event.message)?
+            && let Some(replayed) = self.replayed(&event.message, MessageKind::Correct, &event.request)?
         {
-            return match kind {
-                MessageKind::Tombstone => {
-                    Err(CorrectError::Reversed { by: Arc::clone(&stored.message.msgid) })
-                }
-                _ if stored.is_erased() => Err(CorrectError::Erased { setl_id: stored.setl_id() }),
-                MessageKind::Correct if stored.request == event.request => {
-                    Ok(Corrected::Booked(Committed::Replayed(stored.receipt())))
-                }
-                stored_kind => {
-                    Err(CorrectError::Conflict { stored_kind, stored_request: stored.request.clone() })
-                }
-            };
+            return Ok(Corrected::Booked(replayed));
         }
         let found = self.settlement_of(&event.message, &event.person, &event.setl_id)?;
         let (settlement, row) = found.ok_or(CorrectError::NotFound)?;
@@ -67,10 +56,11 @@ impl Group<'_> {
             let load = |sequence, position| self.record(sequence, position);
             let cascade = Cascade::new(&self.rows, &load, again, settlement.sequence, event.bill.as_deref());
             let (correction, effect) = cascade.decide()?;
-            let answer = again.answer(&effect, &assigned).map_err(CorrectError::Refused)?;
+            let answer = again.answer(&effect, &assigned).map_err(NotBooked::Refused)?;
             Ok::<_, CorrectError<R::Refusal>>((correction, effect, answer))
         }));
-        let (correction, effect, answer) = decided.map_err(|_| CorrectError::Panicked)??;
+        let (correction, effect, answer) =
+            decided.map_err(|_| CorrectError::NotBooked(NotBooked::Panicked))??;
         if event.run == Run::Dry {
             return Ok(Corrected::Dry(answer));
         }

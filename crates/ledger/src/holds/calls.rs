@@ -8,7 +8,7 @@ use crate::codec::check_text;
 use crate::committer::{Command, Delivery, Group};
 use crate::event::{Assigned, Committed, MessageKey, PersonKey};
 use crate::ledger::Ledger;
-use crate::outcome::{Busy, SettleError};
+use crate::outcome::{Busy, SettleError, Stopped};
 use crate::seen::Seen;
 use crate::segments::ReadError;
 
@@ -39,7 +39,7 @@ impl Ledger {
         self.submit_waiting(hold_command(event, decide, move |outcome| {
             let _ = sender.send(outcome);
         }));
-        self.wait(&receiver).unwrap_or(Err(SettleError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(Stopped.into()))
     }
 
     /// The hold of a tenant under its identifier; nothing for another tenant's.
@@ -88,7 +88,7 @@ where
     Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
         let outcome = match group {
             Some(group) => group.hold(event, decide),
-            None => Err(SettleError::Stopped),
+            None => Err(Stopped.into()),
         };
         Box::new(move |written| reply(written.map_err(SettleError::from).and(outcome)))
     })

@@ -1,6 +1,5 @@
 //! The committer's part in holds: what a decision sees, within which hold a settlement is booked, and new holds.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bedside_claim::{Money, Overflow};
@@ -8,7 +7,7 @@ use bedside_claim::{Money, Overflow};
 use super::rows::HoldRow;
 use super::{Ended, Ending, Held, HoldEvent, HoldTerms, Quote, fold, hold_id_of, sequence_of_hold};
 use crate::booking::{self, BookingError};
-use crate::committer::{Group, check_changes};
+use crate::committer::{Group, check_changes, decided};
 use crate::event::{Assigned, Committed, MessageKey, MessageKind, PersonKey, SettleEvent, setl_id_of};
 use crate::kept::Salt;
 use crate::outcome::{ReverseError, SettleError, Unusable};
@@ -56,20 +55,9 @@ impl Group<'_> {
         decide: impl Fn(&Seen, &Assigned) -> Result<Quote, E>,
     ) -> Result<Committed, SettleError<E>> {
         event.check()?;
-        if let Some((kind, stored)) = self.stored(&event.message)? {
-            return match kind {
-                MessageKind::Tombstone => {
-                    Err(SettleError::Reversed { by: Arc::clone(&stored.message.msgid) })
-                }
-                _ if stored.is_erased() => Err(SettleError::Erased { setl_id: stored.setl_id() }),
-                // Not by the bill of a stay: the stay may have moved since.
-                MessageKind::Hold if stored.request == event.request => {
-                    Ok(Committed::Replayed(stored.receipt()))
-                }
-                stored_kind => {
-                    Err(SettleError::Conflict { stored_kind, stored_request: stored.request.clone() })
-                }
-            };
+        // Not by the bill of a stay: the stay may have moved since.
+        if let Some(replayed) = self.replayed(&event.message, MessageKind::Hold, &event.request)? {
+            return Ok(replayed);
         }
         if let Some(sequence) = booking::visit(&self.rows, &event.message, &event.mdtrt_id)? {
             return Err(SettleError::AlreadySettled { setl_id: setl_id_of(sequence) });
@@ -87,9 +75,7 @@ impl Group<'_> {
             event.booked_at_ms,
         )?;
         let assigned = self.assign(event.booked_at_ms);
-        let quote = catch_unwind(AssertUnwindSafe(|| decide(&seen, &assigned)))
-            .map_err(|_| SettleError::Panicked)?
-            .map_err(SettleError::Refused)?;
+        let quote = decided(|| decide(&seen, &assigned))?;
         check_changes(&quote.accumulators, family_no.as_ref())?;
         let out_of_range = |Overflow| SettleError::OutOfRange;
         for change in &quote.accumulators {

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use super::Ledger;
 use crate::committer::{Command, Delivery, Group};
 use crate::event::{BookedSettlement, sequence_of};
-use crate::outcome::{Busy, CorrectError};
+use crate::outcome::{Busy, CorrectError, Stopped};
 use crate::readjudication::{CorrectEvent, Corrected, Readjudication};
 use crate::segments::ReadError;
 
@@ -36,7 +36,7 @@ impl Ledger {
         self.submit_waiting(correct_command(event, again, move |outcome| {
             let _ = sender.send(outcome);
         }));
-        self.wait(&receiver).unwrap_or(Err(CorrectError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(Stopped.into()))
     }
 
     /// One version of a settlement, from 1; nothing where there is no such version, otherwise as [`Ledger::settlement`].
@@ -62,7 +62,7 @@ where
     Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
         let outcome = match group {
             Some(group) => group.correct(event, &again),
-            None => Err(CorrectError::Stopped),
+            None => Err(Stopped.into()),
         };
         Box::new(move |written| reply(written.map_err(CorrectError::from).and(outcome)))
     })

@@ -4,14 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bedside_claim::Money;
 
 use crate::booking;
 use crate::codec::{TooLarge, check_text};
-use crate::committer::Group;
+use crate::committer::{Group, decided, is_known};
 use crate::event::{
     Assigned, Committed, MessageKey, MessageKind, PersonKey, ReverseEvent, SettledStay, setl_id_of,
 };
@@ -105,17 +104,10 @@ impl Group<'_> {
         decide: impl Fn(&AssignedStay) -> Result<Vec<u8>, E>,
     ) -> Result<Committed, StayError<E>> {
         event.check()?;
-        if let Some((kind, stored)) = self.stored(&event.message)? {
-            return match kind {
-                MessageKind::Tombstone => Err(StayError::Reversed { by: Arc::clone(&stored.message.msgid) }),
-                _ if stored.is_erased() => Err(StayError::Erased { setl_id: stored.setl_id() }),
-                MessageKind::Stay(kind) if kind == event.kind && stored.request == event.request => {
-                    Ok(Committed::Replayed(stored.receipt()))
-                }
-                stored_kind => {
-                    Err(StayError::Conflict { stored_kind, stored_request: stored.request.clone() })
-                }
-            };
+        if let Some(replayed) =
+            self.replayed(&event.message, MessageKind::Stay(event.kind), &event.request)?
+        {
+            return Ok(replayed);
         }
         let assigned = self.assign(event.booked_at_ms);
         let mdtrt_id =
@@ -132,9 +124,7 @@ impl Group<'_> {
             return Err(StayError::DiskNearlyFull);
         }
         let assigned_stay = AssignedStay { mdtrt_id: Arc::clone(&mdtrt_id), lines: lines.len() };
-        let answer = catch_unwind(AssertUnwindSafe(|| decide(&assigned_stay)))
-            .map_err(|_| StayError::Panicked)?
-            .map_err(StayError::Refused)?;
+        let answer = decided(|| decide(&assigned_stay))?;
         let change = StayChange { kind: event.kind, reverses: None, lines };
         let StayEvent { message, person, booked_at_ms, request, .. } = event;
         let record = stay_record(&assigned, (message, person, mdtrt_id), change, request, answer);
@@ -301,8 +291,8 @@ impl Group<'_> {
         decide: impl Fn(StayUndone, &Assigned) -> Result<Vec<u8>, E>,
     ) -> Result<Committed, ReverseError<E>> {
         event.check()?;
-        if let Some(receipt) = self.repeated_reversal(&event)? {
-            return Ok(Committed::Replayed(receipt));
+        if let Some(replayed) = self.replayed_reversal(&event)? {
+            return Ok(replayed);
         }
         let taken_back = match self.stored(&event.original())? {
             None => None,
@@ -313,9 +303,7 @@ impl Group<'_> {
         };
         let assigned = self.assign(event.booked_at_ms);
         let undone = if taken_back.is_some() { StayUndone::TakenBack } else { StayUndone::Barred };
-        let answer = catch_unwind(AssertUnwindSafe(|| decide(undone, &assigned)))
-            .map_err(|_| ReverseError::Panicked)?
-            .map_err(ReverseError::Refused)?;
+        let answer = decided(|| decide(undone, &assigned))?;
         let ReverseEvent { message, person, omsgid, booked_at_ms, request, .. } = event;
         let record = match taken_back {
             Some((mdtrt_id, change)) => {
@@ -339,12 +327,7 @@ impl Group<'_> {
         kind: MessageKind,
         original: &Record,
     ) -> Result<StayChange, ReverseError<E>> {
-        if kind == MessageKind::Tombstone {
-            return Err(ReverseError::Reversed { by: Arc::clone(&original.message.msgid) });
-        }
-        if original.is_erased() {
-            return Err(ReverseError::Erased { setl_id: original.setl_id() });
-        }
+        is_known(kind, original)?;
         if original.person != event.person {
             return Err(ReverseError::OtherPerson);
         }

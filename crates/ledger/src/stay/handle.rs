@@ -8,7 +8,7 @@ use crate::codec::check_text;
 use crate::committer::{Command, Delivery, Group};
 use crate::event::{Assigned, Committed, MessageKey, ReverseEvent};
 use crate::ledger::Ledger;
-use crate::outcome::{Busy, ReverseError};
+use crate::outcome::{Busy, ReverseError, Stopped};
 use crate::segments::ReadError;
 use crate::stay::command::{AssignedStay, StayEvent, StayUndone};
 use crate::stay::outcome::StayError;
@@ -43,7 +43,7 @@ impl Ledger {
         self.submit_waiting(stay_command(event, decide, move |outcome| {
             let _ = sender.send(outcome);
         }));
-        self.wait(&receiver).unwrap_or(Err(StayError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(Stopped.into()))
     }
 
     /// Submits the reversal of a call of a stay; never blocks. `okind` is [`MessageKind::Stay`](crate::MessageKind::Stay);
@@ -73,7 +73,7 @@ impl Ledger {
         self.submit_waiting(reverse_stay_command(event, decide, move |outcome| {
             let _ = sender.send(outcome);
         }));
-        self.wait(&receiver).unwrap_or(Err(ReverseError::Stopped))
+        self.wait(&receiver).unwrap_or(Err(Stopped.into()))
     }
 
     /// A stay as it stands; nothing where nothing was ever admitted under that number.
@@ -146,7 +146,7 @@ where
     Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
         let outcome = match group {
             Some(group) => group.move_stay(event, decide),
-            None => Err(StayError::Stopped),
+            None => Err(Stopped.into()),
         };
         Box::new(move |written| reply(written.map_err(StayError::from).and(outcome)))
     })
@@ -161,7 +161,7 @@ where
     Box::new(move |group: Option<&mut Group<'_>>| -> Delivery {
         let outcome = match group {
             Some(group) => group.reverse_stay(event, decide),
-            None => Err(ReverseError::Stopped),
+            None => Err(Stopped.into()),
         };
         Box::new(move |written| reply(written.map_err(ReverseError::from).and(outcome)))
     })

@@ -89,7 +89,9 @@ fn a_kept_group_is_read_as_it_was_given() {
         let again = in_a_group(store, |group| settle(group, "m1", "v1").unwrap());
         assert_eq!(again, Committed::Replayed(first.receipt().clone()));
         let conflict = in_a_group(store, |group| settle(group, "m1", "v2").unwrap_err());
-        assert!(matches!(&conflict, SettleError::Conflict { stored_request, .. } if stored_request == b"v1"));
+        assert!(
+            matches!(&conflict, SettleError::NotBooked(NotBooked::Conflict { stored_request, .. }) if stored_request == b"v1")
+        );
         let visit = in_a_group(store, |group| settle(group, "m2", "v1").unwrap_err());
         assert!(
             matches!(visit, SettleError::AlreadySettled { setl_id } if *setl_id == *first.receipt().setl_id)

@@ -125,7 +125,7 @@ fn check_barred(ledger: &Ledger, number: u32) -> Result<(), String> {
         }
         let late = ledger.settle(settlement_event(of, person, 2_00), halves(2026, 2_00));
         match late {
-            Err(SettleError::Reversed { by }) if *by == *msgid(number) => {}
+            Err(SettleError::NotBooked(NotBooked::Reversed { by })) if *by == *msgid(number) => {}
             late => return Err(format!("a reversed message came late, and came to {late:?}")),
         }
     }

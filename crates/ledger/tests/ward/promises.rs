@@ -229,6 +229,6 @@ fn an_erased_message_stays_used_up(dir: &Path) -> Result<(), String> {
     erase(&from, &to, &["p1"]).map_err(|error| format!("{error:?}"))?;
     let ledger = open_at(&to)?;
     let outcome = again(&ledger);
-    hold(matches!(outcome, Err(SettleError::Erased { .. })), &format!("{outcome:?}"))?;
+    hold(matches!(outcome, Err(SettleError::NotBooked(NotBooked::Erased { .. }))), &format!("{outcome:?}"))?;
     verified(&ledger, 1)
 }

@@ -143,7 +143,7 @@ fn other_content_is_a_conflict(dir: &Path) -> Result<(), String> {
     let mut other = settlement_event(1, 1, 2_00);
     other.request.push(b'!');
     let outcome = ledger.settle(other, halves(2026, 2_00));
-    hold(matches!(outcome, Err(SettleError::Conflict { .. })), &format!("{outcome:?}"))
+    hold(matches!(outcome, Err(SettleError::NotBooked(NotBooked::Conflict { .. }))), &format!("{outcome:?}"))
 }
 
 fn a_message_belongs_to_its_hospital(dir: &Path) -> Result<(), String> {
@@ -199,7 +199,8 @@ fn a_cancelled_visit_is_settled_again(dir: &Path) -> Result<(), String> {
 /// Neither in the group of the reversal, nor later, nor after an opening, nor from tables that were made again.
 fn a_reversed_message_never_arrives(dir: &Path) -> Result<(), String> {
     let refused = |outcome: Result<Committed, SettleError<_>>| {
-        let holds = matches!(&outcome, Err(SettleError::Reversed { by }) if &**by == "m2");
+        let holds =
+            matches!(&outcome, Err(SettleError::NotBooked(NotBooked::Reversed { by })) if &**by == "m2");
         hold(holds, &format!("{outcome:?}"))
     };
     let late = |ledger: &Ledger| ledger.settle(settlement_event(1, 1, 2_00), halves(2026, 2_00));
@@ -213,7 +214,7 @@ fn a_reversed_message_never_arrives(dir: &Path) -> Result<(), String> {
     hold(outcomes[1].1.is_ok() && outcomes[2].1.is_err(), &format!("{outcomes:?}"))?;
     refused(late(&ledger))?;
     let cancel = ledger.cancel(cancel_event("m1", "p1", "S0000000000000001"), agree);
-    hold(matches!(cancel, Err(CancelError::Reversed { .. })), &format!("{cancel:?}"))?;
+    hold(matches!(cancel, Err(CancelError::NotBooked(NotBooked::Reversed { .. }))), &format!("{cancel:?}"))?;
     drop(ledger);
     refused(late(&open_at(dir)?))?;
     fs::remove_dir_all(dir.join("tables")).unwrap();

@@ -15,6 +15,9 @@ use super::{Accounts, Event, Life, Revised, Settled, Visit, by_account, out_of_r
 use crate::failure::Failure;
 use crate::format::table;
 
+/// As many like events in a row are shown as one.
+const FOLDED_FROM: usize = 4;
+
 /// The words of one language.
 #[derive(Clone, Copy)]
 struct Words(Lang);
@@ -72,12 +75,18 @@ impl Life {
             words.of("记录与单号", "record and numbers"),
         ];
         let mut table = table(head, &[2]);
-        for event in &self.events {
-            let nodes: Vec<String> =
-                event.nodes.iter().map(|node| format!("{} {}", node.number(), words.node(*node))).collect();
-            let amount = if event.books() { event.medfee_sumamt.to_string() } else { String::new() };
-            let numbers = self.numbers(event, words)?;
-            table.add_row([civil(event.booked_at_ms), nodes.join("\n"), amount, numbers]);
+        for run in self.events.chunk_by(Event::is_like) {
+            if let [first, .., last] = run
+                && run.len() >= FOLDED_FROM
+            {
+                table.add_row(folded(first, last, run.len(), words));
+                continue;
+            }
+            for event in run {
+                let amount = if event.books() { event.medfee_sumamt.to_string() } else { String::new() };
+                let numbers = self.numbers(event, words)?;
+                table.add_row([civil(event.booked_at_ms), event.nodes_text(words), amount, numbers]);
+            }
         }
         line!(out, "{table}");
         out.push_str(&self.standing_text(words)?);
@@ -198,7 +207,29 @@ impl Life {
     }
 }
 
+/// One row for a run of like events, so that a long stay is still one screen.
+fn folded(first: &Event, last: &Event, count: usize, words: Words) -> [String; 4] {
+    let (from, to) = (first.sequence, last.sequence);
+    let records = match words.0 {
+        Lang::Zh => format!("第 {from} 至 {to}，共 {count} 条"),
+        Lang::En => format!("records {from} to {to}, {count} of them"),
+    };
+    let times = format!("{}\n{}", civil(first.booked_at_ms), civil(last.booked_at_ms));
+    [times, format!("{} ×{count}", first.nodes_text(words)), String::new(), records]
+}
+
 impl Event {
+    /// Whether the next one is the same step once more, with nothing of its own to say: another upload.
+    fn is_like(&self, next: &Event) -> bool {
+        let is_plain = |event: &Event| !event.books() && event.undoes.is_none() && !event.is_erased;
+        is_plain(self) && is_plain(next) && self.nodes == next.nodes
+    }
+
+    fn nodes_text(&self, words: Words) -> String {
+        let nodes = self.nodes.iter().map(|node| format!("{} {}", node.number(), words.node(*node)));
+        nodes.collect::<Vec<_>>().join("\n")
+    }
+
     /// Whether it is one of a settlement, be its amount zero.
     fn books(&self) -> bool {
         !self.postings.is_empty() || self.correction.is_some()
@@ -236,4 +267,52 @@ fn bill(words: Words) -> &'static str {
 /// In the hospitals' civil time.
 fn civil(at_ms: i64) -> String {
     answer::setl_time(at_ms).unwrap_or_else(|| time(at_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn event(sequence: u64, nodes: &'static [Node]) -> Event {
+        Event {
+            sequence,
+            booked_at_ms: 1_780_000_000_000 + i64::try_from(sequence).unwrap() * 60_000,
+            msgid: format!("m{sequence}").into(),
+            setl_id: Arc::from(""),
+            nodes,
+            is_erased: false,
+            undoes: None,
+            correction: None,
+            medfee_sumamt: Money::ZERO,
+            postings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn many_uploads_are_one_row() {
+        let visit = Visit { tenant: "t".into(), fixmedins_code: "H1".into(), mdtrt_id: "V1".into() };
+        let mut events = vec![event(1, &[Node::Opened])];
+        events.extend((0..50).map(|place| event(3 + 2 * place, &[Node::FeesIn])));
+        events.push(event(103, &[Node::FeesOut]));
+        events.extend((0..3).map(|place| event(104 + place, &[Node::FeesIn])));
+        let life = Life {
+            visit,
+            psn_no: "P1".into(),
+            events,
+            settlements: BTreeMap::new(),
+            names: Default::default(),
+        };
+        let text = life.text(Lang::En).unwrap();
+        assert!(text.contains("4 fees in ×50") && text.contains("records 3 to 101, 50 of them"), "{text}");
+        assert!(text.contains("m1\n") || text.contains("m1 "), "{text}");
+        assert!(!text.contains("msgid m51"), "{text}");
+        for shown in ["msgid m103", "msgid m104", "msgid m106"] {
+            assert!(text.contains(shown), "{shown}: {text}");
+        }
+        assert!(life.text(Lang::Zh).unwrap().contains("第 3 至 101，共 50 条"));
+        assert!(text.lines().count() < 24, "{text}");
+        assert_eq!(life.json().unwrap()["nodes"].as_array().unwrap().len(), 55);
+    }
 }

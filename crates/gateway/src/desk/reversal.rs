@@ -143,7 +143,8 @@ pub(super) fn told(
         state: state.to_owned(),
         receipt,
         mdtrt_id: message.mdtrt_id.to_string(),
-        answer: message.receipt.answer.to_vec(),
+        // Beside the settlement, not as bytes that hold it a second time: two together are more than a message takes.
+        reversal: answer.booking,
         ..Default::default()
     })
 }
@@ -155,12 +156,13 @@ pub(super) fn told_of_tombstone(
 ) -> Result<v1::QueryByMsgidResponse, Refusal> {
     // Empty where it was erased: which transaction it named is gone then.
     let reversal: v1::ReverseRequest = decode(&message.request)?;
+    let answer: v1::ReverseResponse = decode(&message.receipt.answer)?;
     Ok(v1::QueryByMsgidResponse {
         outcome: REVERSED.to_owned(),
         infno: reversal.oinfno,
         state: TOMBSTONE.to_owned(),
         receipt,
-        answer: message.receipt.answer.to_vec(),
+        reversal: answer.booking,
         ..Default::default()
     })
 }

@@ -52,11 +52,11 @@ struct Checked {
     answer: Result<Said, Refusal>,
 }
 
-/// An answer but for its booking, encoded beforehand: the committer has it to do for every caller.
+/// An answer without its booking, encoded before it comes to the committer, which every caller waits for.
 #[derive(Clone, Default)]
 struct Said {
     bytes: Vec<u8>,
-    /// The sum of the lines that come in.
+    /// The sum of the lines that come in, in yuan and fen; empty where none do.
     det_item_fee_sumamt: String,
 }
 

@@ -125,8 +125,13 @@ async fn a_reversal_has_a_receipt_of_what_came_of_it() {
     assert_eq!((&added.init_setl_id, proved.checkpoint.tree.size), (&settlement.setl_id, 2));
     assert_eq!(added.medfee_sumamt.to_string(), "-100.00");
     let asked = house.query_knowing("R1", "1").await;
-    assert_eq!((asked.answer, &asked.settlement), (undone.encode_to_vec(), &undone.settlement));
-    let again = undone;
+    let again = v1::ReverseResponse {
+        outcome: "undone".to_owned(),
+        settlement: asked.settlement,
+        receipt: None,
+        booking: asked.reversal,
+    };
+    assert_eq!((&again, asked.answer), (&undone, Vec::new()), "the settlement is told once");
     assert_eq!(first.continued_by(&file(&again, asked.receipt), &key), Ok(Continued::Proved));
 
     let answered = house.reverse("R2", &settlement.psn_no, "M-lost", "2304").await.unwrap();
@@ -145,7 +150,7 @@ async fn a_reversal_has_a_receipt_of_what_came_of_it() {
     file(&tombstone, replayed.receipt).verify(&key).unwrap();
     for msgid in ["R2", "M-lost"] {
         let asked = house.query(msgid).await;
-        assert_eq!(asked.state, "tombstone", "{msgid}");
+        assert_eq!((asked.state.as_str(), &asked.reversal), ("tombstone", &tombstone.booking), "{msgid}");
         assert_eq!(file(&tombstone, asked.receipt).verify(&key).unwrap().answer, named("R2", "M-lost"));
     }
     let got = house.get(&settlement.setl_id, &settlement.psn_no).await.unwrap();

@@ -134,7 +134,7 @@ async fn what_takes_back_a_call_that_moves_nothing_has_a_receipt() {
         let receipt = answered.receipt.take();
         assert_eq!(file(&answered, receipt).verify(&key).unwrap().answer, answer, "{msgid}");
         let asked = house.query(msgid).await;
-        assert_eq!(asked.answer, answered.encode_to_vec(), "{msgid}");
+        assert_eq!(asked.reversal, answered.booking, "{msgid}");
         assert_eq!(file(&answered, asked.receipt).verify(&key).unwrap().answer, answer, "{msgid}");
     }
     house.close().await;

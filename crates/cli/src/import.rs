@@ -259,15 +259,14 @@ fn keep_earlier(rejects: &Target, path: &Path) -> Result<Option<PathBuf>, Failur
     if !path.is_file() || digest_of(path)? == digest_of(file.path())? {
         return Ok(None);
     }
-    let mut aside = path.to_owned();
-    for number in 1u64.. {
+    let numbered = |number: u64| {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".aside.{number}"));
-        aside = PathBuf::from(name);
-        if aside.symlink_metadata().is_err() {
-            break;
-        }
-    }
+        PathBuf::from(name)
+    };
+    let Some(aside) = (1..).map(numbered).find(|aside| aside.symlink_metadata().is_err()) else {
+        return Ok(None);
+    };
     std::fs::rename(path, &aside).map_err(|error| cannot("move", path, error))?;
     Ok(Some(aside))
 }

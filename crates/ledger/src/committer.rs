@@ -469,18 +469,7 @@ impl Group<'_> {
 /// The amounts are sound, and each accumulator is changed once, of no other family.
 fn check_decision<E>(decision: &Decision, family_no: Option<&Arc<str>>) -> Result<(), SettleError<E>> {
     check_amounts(decision)?;
-    let mut changed = BTreeSet::new();
-    for change in &decision.accumulators {
-        if !changed.insert(&change.key) {
-            return Err(SettleError::ChangedTwice(change.key.clone()));
-        }
-        if let Owner::Family(other) = &change.key.owner
-            && family_no != Some(other)
-        {
-            return Err(SettleError::OtherFamily(change.key.clone()));
-        }
-    }
-    Ok(())
+    check_changes(&decision.accumulators, family_no)
 }
 
 /// Postings sum to the total, and each amount has the mirror that a cancellation will need.
